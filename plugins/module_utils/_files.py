@@ -1,6 +1,5 @@
 # Copyright (c) 2026, the elastigrid.site authors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0-or-later (see LICENSES/GPL-3.0-or-later.txt)
 """Files that modules write whole. Private to this collection."""
 
 from __future__ import annotations

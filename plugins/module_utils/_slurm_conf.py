@@ -1,6 +1,5 @@
 # Copyright (c) 2026, the elastigrid.site authors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0-or-later (see LICENSES/GPL-3.0-or-later.txt)
 """What a change of slurm.conf takes to come into force. Pure; private to this collection.
 
 Since Slurm 23.11 `scontrol reconfigure` starts new processes for all daemons (scontrol(1), reconfigure), so it serves for
