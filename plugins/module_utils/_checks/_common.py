@@ -1,0 +1,35 @@
+# Copyright (c) 2026, the elastigrid.site authors
+# GNU General Public License v3.0-or-later (see LICENSES/GPL-3.0-or-later.txt)
+"""Small questions that several checks ask. Private to this collection."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.elastigrid.site.plugins.module_utils._validate import show
+
+__all__ = ["each", "port", "show", "twice"]
+
+
+def each(path: str, entries: t.Iterable[t.Any]) -> t.Iterator[tuple[str, t.Any]]:
+    """The entries of a list variable, each with the name that messages call it by."""
+    for i, entry in enumerate(entries):
+        yield f"{path}[{i}]", entry
+
+
+def twice(path: str, entries: t.Iterable[t.Any], key: str = "") -> list[str]:
+    """An error for each value (of `key`, where entries are dictionaries) that more than one entry of a list has."""
+    places: dict[t.Any, list[str]] = {}
+    for where, entry in each(path, entries):
+        if not key or key in entry:
+            places.setdefault(entry[key] if key else entry, []).append(where + (f".{key}" if key else ""))
+    return [f"{' and '.join(where)} are all {show(value)}, must differ" for value, where in places.items() if len(where) > 1]
+
+
+def port(path: str, value: t.Any) -> list[str]:
+    """An error where a value is no TCP port."""
+    try:
+        right = 1 <= int(str(value)) <= 65535
+    except ValueError:
+        right = False
+    return [] if right else [f"{path} is {show(value)}, must be a port in 1..65535"]

@@ -1,0 +1,94 @@
+# Copyright (c) 2026, the elastigrid.site authors
+# GNU General Public License v3.0-or-later (see LICENSES/GPL-3.0-or-later.txt)
+"""The site-wide variables: the one table of them, and what must hold between them. Private to this collection."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.elastigrid.site.plugins.module_utils._checks._common import each, show, twice
+
+SPEC: dict[str, dict[str, t.Any]] = {
+    "site_name": {"type": "str"},
+    "site_domain": {"type": "str"},
+    "site_address": {"type": "str"},
+    "site_strict_variables": {"type": "bool", "default": False},
+    "site_shared_storage": {"type": "dict", "options": {"path": {"type": "path", "required": True}}},
+    "site_accounts": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "name": {"type": "str", "required": True},
+            "uid": {"type": "int", "required": True},
+            "gid": {"type": "int"},
+            "home": {"type": "path"},
+        },
+    },
+    "site_vos": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "name": {"type": "str", "required": True},
+            "members": {"type": "list", "elements": "str"},
+            "account": {"type": "str"},
+            "roles": {
+                "type": "list",
+                "elements": "dict",
+                "options": {"fqan": {"type": "str", "required": True}, "account": {"type": "str", "required": True}},
+            },
+        },
+    },
+    "site_trust": {
+        "type": "dict",
+        "options": {
+            "ca_dir": {"type": "path"},
+            "host_cert": {"type": "path"},
+            "host_key": {"type": "path"},
+            "sandbox_ca": {"type": "bool"},
+        },
+    },
+}
+
+ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+DOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.IGNORECASE)
+DN = re.compile(r"/[A-Za-z][A-Za-z0-9.]*=.+")
+FQAN = re.compile(r"(/[^/\s]+)+")
+
+
+def check(variables: dict[str, t.Any], groups: dict[str, list[str]], group_names: list[str]) -> list[str]:
+    """What is wrong between the site-wide variables of a host."""
+    accounts = variables.get("site_accounts")
+    vos = variables.get("site_vos", [])
+    errors = []
+
+    domain = variables.get("site_domain")
+    if domain is not None and not DOMAIN.fullmatch(domain):
+        errors.append(f"site_domain is {show(domain)}, must be a DNS domain such as grid.example.org")
+
+    for path, account in each("site_accounts", accounts or []):
+        if not ACCOUNT.fullmatch(account["name"]):
+            errors.append(f"{path}.name is {show(account['name'])}, must be an account name: at most 32 of a-z, 0-9, _ and -, not beginning with a digit or -")
+        for key in ("uid", "gid"):
+            if not 0 < account.get(key, 1) < 2**32 - 1:
+                errors.append(f"{path}.{key} is {account[key]}, must be in 1..4294967294")
+    errors += twice("site_accounts", accounts or [], "name") + twice("site_accounts", accounts or [], "uid")
+
+    # Without site_accounts the accounts come from elsewhere (LDAP), and only the hosts know them.
+    names = None if accounts is None else {account["name"] for account in accounts}
+    for path, vo in each("site_vos", vos):
+        for member_path, member in each(f"{path}.members", vo.get("members", [])):
+            if not DN.fullmatch(member):
+                errors.append(f"{member_path} is {show(member)}, must be a DN in slash form such as /DC=org/DC=example/CN=Jane Doe")
+        for where, entry in [(path, vo), *each(f"{path}.roles", vo.get("roles", []))]:
+            if names is not None and "account" in entry and entry["account"] not in names:
+                errors.append(f"{where}.account is {show(entry['account'])}, must be one of the accounts in site_accounts: {', '.join(sorted(names)) or 'none'}")
+            if "fqan" in entry and not FQAN.fullmatch(entry["fqan"]):
+                errors.append(f"{where}.fqan is {show(entry['fqan'])}, must be an FQAN such as /{vo['name']}/Role=production")
+    errors += twice("site_vos", vos, "name")
+
+    trust = variables.get("site_trust")
+    files = [key for key in ("ca_dir", "host_cert", "host_key") if key in (trust or {})]
+    if trust is not None and (len(files) not in (0, 3) or bool(files) == trust.get("sandbox_ca", False)):
+        errors.append(f"site_trust has {', '.join(trust) or 'nothing'}, must have either ca_dir, host_cert and host_key, or sandbox_ca: true alone")
+    return errors
