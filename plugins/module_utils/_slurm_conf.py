@@ -51,6 +51,15 @@ REQUIREMENTS = {
     # A node's own port is a listening port of its slurmd.
     "nodename/port": RESTART_WORKERS,
 }
+# Writing down what has been in force all along is no change.
+DEFAULTS = {
+    "authtype": "auth/munge",
+    "credtype": "cred/munge",
+    "slurmctldport": "6817",
+    "slurmdport": "6818",
+    "slurmduser": "root",
+    "slurmuser": "root",
+}
 # Slurm's page on power saving: slurmctld "must be restarted to initially enable Power Saving operation"; later changes need a
 # reconfigure only.
 RESTART_WHEN_FIRST_SET = {"suspendprogram", "resumeprogram", "suspendtime"}
@@ -178,7 +187,8 @@ def _changed_settings(
     for key in sorted(old.keys() | new.keys()):
         name = prefix + (new.get(key) or old[key]).name
         before, after = _text(old.get(key)), _text(new.get(key))
-        if before == after:
+        default = None if prefix else DEFAULTS.get(key)
+        if (before or default) == (after or default):
             continue
         if not _ITEMISED.search(key):
             yield Change(name, before, after, _requirement(key_prefix + key, before))
@@ -189,7 +199,8 @@ def _changed_settings(
             item_before, item_after = old_items.get(item), new_items.get(item)
             if item_before != item_after:
                 requirement = whole or _requirement(f"{key_prefix}{key}/{item}", item_before)
-                yield Change(f"{name}/{item}", item_before, item_after, requirement)
+                item_name = re.split("[=:]", item_after or item_before or "")[0].strip()
+                yield Change(f"{name}/{item_name}", item_before, item_after, requirement)
 
 
 def changes(old: Config, new: Config) -> list[Change]:

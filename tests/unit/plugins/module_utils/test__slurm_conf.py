@@ -76,7 +76,10 @@ def test_faults_are_named_with_their_line(text, error):
         ("SelectType=select/linear", "", [("SelectType", "select/linear", None, RECONFIGURE)]),
         ("SlurmctldHost=a", "SlurmctldHost=a\nSlurmctldHost=b", [("SlurmctldHost", "a", "a,b", RECONFIGURE)]),
         ("SlurmdPort=6818", "slurmdport=6820", [("slurmdport", "6818", "6820", RESTART_WORKERS)]),
-        ("", "SlurmctldPort=6817", [("SlurmctldPort", None, "6817", RESTART_WORKERS)]),
+        ("", "SlurmctldPort=6817", []),
+        ("AuthType=auth/munge", "", []),
+        ("", "SlurmctldPort=6819", [("SlurmctldPort", None, "6819", RESTART_WORKERS)]),
+        ("SlurmctldPort=6819", "", [("SlurmctldPort", "6819", None, RESTART_WORKERS)]),
         ("AuthType=auth/munge", "AuthType=auth/slurm", [("AuthType", "auth/munge", "auth/slurm", RESTART_WORKERS)]),
         ("", "AuthAltTypes=auth/jwt", [("AuthAltTypes", None, "auth/jwt", RESTART_CONTROLLER)]),
         (
@@ -84,10 +87,14 @@ def test_faults_are_named_with_their_line(text, error):
             "AuthAltParameters=jwt_key=/k",
             [("AuthAltParameters/jwt_key", None, "jwt_key=/k", RESTART_CONTROLLER)],
         ),
-        ("SlurmctldParameters=a,b", "SlurmctldParameters=b,A=1,c", [
-            ("SlurmctldParameters/a", "a", "A=1", RECONFIGURE),
-            ("SlurmctldParameters/c", None, "c", RECONFIGURE),
-        ]),
+        (
+            "SlurmctldParameters=a,b",
+            "SlurmctldParameters=b,A=1,c",
+            [
+                ("SlurmctldParameters/A", "a", "A=1", RECONFIGURE),
+                ("SlurmctldParameters/c", None, "c", RECONFIGURE),
+            ],
+        ),
         ("SlurmctldParameters=a,b", "SlurmctldParameters=b,a", []),
         (
             "SlurmctldParameters=a",
@@ -98,7 +105,7 @@ def test_faults_are_named_with_their_line(text, error):
             "",
             "CommunicationParameters=EnableIPv6,keepalivetime=3",
             [
-                ("CommunicationParameters/enableipv6", None, "EnableIPv6", RESTART_WORKERS),
+                ("CommunicationParameters/EnableIPv6", None, "EnableIPv6", RESTART_WORKERS),
                 ("CommunicationParameters/keepalivetime", None, "keepalivetime=3", RECONFIGURE),
             ],
         ),
