@@ -69,57 +69,55 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)
-        args = self.validate_argument_spec({"roles": {"type": "list", "elements": "str"}})[1]
+        roles = self.validate_argument_spec({"roles": {"type": "list", "elements": "str"}})[1]["roles"]
         task_vars = task_vars or {}
         group_names = list(task_vars.get("group_names", []))
-        roles = args["roles"] if args["roles"] is not None else _validate.roles_of(group_names, role_names())
-        if unknown := sorted(set(roles) - role_names()):
-            raise AnsibleActionFail(f"roles has {', '.join(unknown)}, must be names of roles of elastigrid.site: {', '.join(sorted(role_names()))}")
+        if roles is None:
+            roles = _validate.roles_of(group_names, role_names())
+        elif strangers := sorted(set(roles) - role_names()):
+            raise AnsibleActionFail(f"roles has {', '.join(strangers)}, must be names of roles of elastigrid.site: {', '.join(sorted(role_names()))}")
 
-        specs = {role: entry_points(role).get("main", {}) for role in roles}
-        all_options = {**site.SPEC, **{name: option for spec in specs.values() for name, option in spec.items()}}
-        defaults = {name: trusted(option["default"]) for name, option in all_options.items() if "default" in option}
+        options = dict(site.SPEC)
+        known = {"site": set(site.SPEC)}
+        for role in roles:
+            options.update(entry_points(role).get("main", {}))
+            known[role] = {name for entry_point in entry_points(role).values() for name in entry_point}
+
+        defaults = trusted({name: option["default"] for name, option in options.items() if "default" in option})
         self._templar = self._templar.copy_with_new_env(available_variables={**defaults, **task_vars})
+        # Inside a role its defaults are variables like those that somebody has set.
+        unset = {name for name in defaults if task_vars.get(name, defaults[name]) == defaults[name]}
+        stated = self._examine({name: option for name, option in options.items() if name not in unset}, task_vars)
+        derived = self._examine({name: option for name, option in options.items() if name in unset}, defaults)
+        variables = {**derived.right, **stated.right}
 
-        validation = _validate.Validation()
-        judged, values = self._templated(all_options, task_vars, defaults, validation.errors)
-        variables = validation.options(judged, values)
+        misspelt, stray = _validate.unknown_variables(task_vars, known, role_names(), variables.get("site_strict_variables", False))
+        checks = [site.check, *filter(None, map(check_of, roles))]
+        conflicts = [error for check in checks for error in check(variables, task_vars.get("groups", {}), group_names)]
+        # A wrong variable is missing in `variables`, and what is made from it by default is wrong as well: the cause is enough.
+        conflicts = [error for error in conflicts if _validate.subject(error) not in stated.wrong | derived.wrong]
+        errors = remove_values(stated.errors + misspelt + conflicts or derived.errors, stated.secrets | derived.secrets)
 
-        known = {role: {name for options in entry_points(role).values() for name in options} for role in roles}
-        known["site"] = set(site.SPEC)
-        unknown_errors, stray = _validate.unknown_variables(task_vars, known, role_names(), variables.get("site_strict_variables", False))
-        validation.errors += unknown_errors
-
-        for check in (site.check, *filter(None, map(check_of, roles))):
-            validation.errors += check(variables, task_vars.get("groups", {}), group_names)
-
-        errors = remove_values(validation.errors, validation.secrets)
         if stray:
             result["warnings"] = ["elastigrid.site does not know these variables and ignores them: " + ", ".join(stray)]
-        result.update(changed=False, errors=errors, msg="\n".join(errors) or "The variables are valid.")
-        if errors:
-            result["failed"] = True
+        # The same words on all hosts: Ansible shows the same error only once.
+        msg = "\n- ".join([f"{len(errors)} wrong in the variables of this host:", *errors]) if errors else "The variables are valid."
+        result.update(failed=bool(errors), changed=False, errors=errors, msg=msg)
         return result
 
-    def _templated(
-        self, spec: _validate.Spec, given: dict[str, t.Any], defaults: dict[str, t.Any], errors: list[str]
-    ) -> tuple[_validate.Spec, dict[str, t.Any]]:
-        """The options that can be judged, and the values of those that are set."""
-        judged, values = {}, {}
-        for name, option in spec.items():
+    def _examine(self, options: _validate.Spec, values: dict[str, t.Any]) -> _validate.Validation:
+        """Templates the values, each for itself so that one failure hides no other, and holds them against the options."""
+        validation = _validate.Validation()
+        readable, templated = dict(options), {}
+        for name, option in options.items():
             try:
-                if name in given:
-                    values[name] = self._templar.template(given[name])
-                elif name in defaults:
-                    values[name] = self._templar.template(defaults[name])
+                if name in values:
+                    templated[name] = self._templar.template(values[name])
             except AnsibleValueOmittedError:
                 pass
             except AnsibleError as error:
-                why = "its template fails" if option.get("no_log") else error.message
-                if name in given:
-                    errors.append(f"{name} has no value: {why}")
-                elif not NOT_YET.search(str(option["default"])):
-                    errors.append(f"{name} is not set, and its default has no value: {why}")
-                continue
-            judged[name] = option
-        return judged, values
+                del readable[name]
+                if not NOT_YET.search(str(option.get("default", ""))):
+                    validation.reject(name, "has no value: " + ("its template fails" if option.get("no_log") else error.message))
+        validation.examine(readable, templated)
+        return validation

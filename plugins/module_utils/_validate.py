@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -103,60 +104,71 @@ def in_words(option: t.Mapping[str, t.Any]) -> str:
     return words + (" of " + PLURALS[option["elements"]] if "elements" in option else "")
 
 
+def subject(error: str) -> str:
+    """The variable that an error is about: all of them begin with it."""
+    return re.match(r"\w*", error)[0]
+
+
 class Validation:
-    """Holds values against specs. `errors` is what to tell, `secrets` what must not be told."""
+    """Holds values against specs."""
 
     def __init__(self) -> None:
+        self.right: dict[str, t.Any] = {}
+        """The variables that are set and right, converted to their types."""
+        self.wrong: set[str] = set()
+        """The variables that are not."""
         self.errors: list[str] = []
         self.secrets: set[str] = set()
+        """What must never be shown."""
 
-    def options(self, spec: Spec, values: t.Mapping[str, t.Any], within: str = "") -> dict[str, t.Any]:
-        """Checks every option of `spec`; returns those that are set and right, converted to their types."""
-        right = {}
-        for name, option in spec.items():
-            path = within + name
-            before = len(self.errors)
+    def reject(self, path: str, why: str) -> None:
+        self.errors.append(f"{path} {why}")
+        self.wrong.add(subject(path))
+
+    def examine(self, options: Spec, values: t.Mapping[str, t.Any]) -> None:
+        right = self._options(options, values, "")
+        self.right.update({name: value for name, value in right.items() if name not in self.wrong})
+
+    def _options(self, options: Spec, values: t.Mapping[str, t.Any], within: str) -> dict[str, t.Any]:
+        converted = {}
+        for name, option in options.items():
             value = values.get(name)
-            if value is None and name in values and option.get("default") is not None:
-                self.errors.append(f"{path} is null, must be {in_words(option)}")
-            elif value is None and option.get("required"):
-                self.errors.append(f"{path} is not set, must be {in_words(option)}")
-            elif value is not None:
-                value = self.value(path, option, value)
-                if len(self.errors) == before:
-                    right[name] = value
-        return right
+            if value is not None:
+                converted[name] = self._value(within + name, option, value)
+            elif option.get("required"):
+                self.reject(within + name, f"is not set, must be {in_words(option)}")
+            elif name in values and option.get("default") is not None:
+                self.reject(within + name, f"is null, must be {in_words(option)}")
+        return converted
 
-    def value(self, path: str, option: t.Mapping[str, t.Any], value: t.Any) -> t.Any:
-        """Checks one value and what is in it; returns it converted to its type."""
+    def _value(self, path: str, option: t.Mapping[str, t.Any], value: t.Any) -> t.Any:
         if option.get("no_log"):
             self.secrets.update(_strings(value))
         kind = option.get("type", "str")
         if not _has_shape(kind, value, option):
-            self._wrong(path, option, value)
+            self._reject_value(path, option, value)
         elif kind == "list" and "elements" in option:
             element = {"type": option["elements"], **{key: option[key] for key in ("choices", "options", "no_log") if key in option}}
-            return [self.value(f"{path}[{i}]", element, one) for i, one in enumerate(value)]
+            return [self._value(f"{path}[{i}]", element, one) for i, one in enumerate(value)]
         elif kind == "dict" and "options" in option:
             for name in value:
                 if name not in option["options"]:
                     meant = nearest(str(name), option["options"])
-                    hint = f"; did you mean {meant}?" if meant else f"; allowed: {', '.join(option['options'])}"
-                    self.errors.append(f"{path}.{name} is unknown{hint}")
-            return self.options(option["options"], value, path + ".")
+                    self.reject(f"{path}.{name}", f"is unknown; did you mean {meant}?" if meant else f"is unknown; allowed: {', '.join(option['options'])}")
+            return self._options(option["options"], value, path + ".")
         else:
             scalar = {key: option[key] for key in ("type", "choices") if key in option}
             verdict = ArgumentSpecValidator({"value": scalar}).validate({"value": value})
             if verdict.error_messages or (kind == "path" and not os.path.isabs(value)):
-                self._wrong(path, option, value)
+                self._reject_value(path, option, value)
             elif kind != "path":  # Ansible would expand ~ and $HOME, of this machine
                 return verdict.validated_parameters["value"]
         return value
 
-    def _wrong(self, path: str, option: t.Mapping[str, t.Any], value: t.Any) -> None:
+    def _reject_value(self, path: str, option: t.Mapping[str, t.Any], value: t.Any) -> None:
         told = "set to a value that is not shown" if option.get("no_log") else show(value)
         hint = " (in quotes)" if isinstance(value, bool) and option.get("type", "str") == "str" else ""
-        self.errors.append(f"{path} is {told}, must be {in_words(option)}{hint}")
+        self.reject(path, f"is {told}, must be {in_words(option)}{hint}")
 
 
 def _has_shape(kind: str, value: t.Any, option: t.Mapping[str, t.Any]) -> bool:

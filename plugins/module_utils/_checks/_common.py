@@ -8,7 +8,7 @@ import typing as t
 
 from ansible_collections.elastigrid.site.plugins.module_utils._validate import show
 
-__all__ = ["each", "port", "show", "twice"]
+__all__ = ["at_least", "each", "port", "show", "twice"]
 
 
 def each(path: str, entries: t.Iterable[t.Any]) -> t.Iterator[tuple[str, t.Any]]:
@@ -26,10 +26,14 @@ def twice(path: str, entries: t.Iterable[t.Any], key: str = "") -> list[str]:
     return [f"{' and '.join(where)} are all {show(value)}, must differ" for value, where in places.items() if len(where) > 1]
 
 
-def port(path: str, value: t.Any) -> list[str]:
-    """An error where a value is no TCP port."""
-    try:
-        right = 1 <= int(str(value)) <= 65535
-    except ValueError:
-        right = False
-    return [] if right else [f"{path} is {show(value)}, must be a port in 1..65535"]
+def port(path: str, value: t.Any, ranges: bool = False) -> list[str]:
+    """An error where a value is no TCP port (or, where they are allowed, no range of ports such as 6817-6820)."""
+    ends = str(value).split("-") if ranges else [str(value)]
+    if 1 <= len(ends) <= 2 and all(end.isdigit() and 1 <= int(end) <= 65535 for end in ends):
+        return []
+    return [f"{path} is {show(value)}, must be a port in 1..65535"]
+
+
+def at_least(least: int, variables: t.Mapping[str, t.Any], *names: str) -> list[str]:
+    """An error for each of the variables that is set to less."""
+    return [f"{name} is {variables[name]}, must be at least {least}" for name in names if variables.get(name, least) < least]

@@ -21,7 +21,7 @@ SPEC: dict[str, dict[str, t.Any]] = {
         "options": {
             "name": {"type": "str", "required": True},
             "uid": {"type": "int", "required": True},
-            "gid": {"type": "int"},
+            "gid": {"type": "int", "required": True},
             "home": {"type": "path"},
         },
     },
@@ -58,37 +58,47 @@ FQAN = re.compile(r"(/[^/\s]+)+")
 
 def check(variables: dict[str, t.Any], groups: dict[str, list[str]], group_names: list[str]) -> list[str]:
     """What is wrong between the site-wide variables of a host."""
-    accounts = variables.get("site_accounts")
-    vos = variables.get("site_vos", [])
     errors = []
-
     domain = variables.get("site_domain")
     if domain is not None and not DOMAIN.fullmatch(domain):
         errors.append(f"site_domain is {show(domain)}, must be a DNS domain such as grid.example.org")
 
-    for path, account in each("site_accounts", accounts or []):
-        if not ACCOUNT.fullmatch(account["name"]):
-            errors.append(f"{path}.name is {show(account['name'])}, must be an account name: at most 32 of a-z, 0-9, _ and -, not beginning with a digit or -")
-        for key in ("uid", "gid"):
-            if not 0 < account.get(key, 1) < 2**32 - 1:
-                errors.append(f"{path}.{key} is {account[key]}, must be in 1..4294967294")
-    errors += twice("site_accounts", accounts or [], "name") + twice("site_accounts", accounts or [], "uid")
+    known = variables.get("site_accounts")
+    errors += accounts("site_accounts", known or [])
+    errors += vos(variables.get("site_vos", []), known)
 
+    trust = variables.get("site_trust")
+    if trust is not None:
+        files = [key for key in ("ca_dir", "host_cert", "host_key") if key in trust]
+        if len(files) != (0 if trust.get("sandbox_ca") else 3):
+            errors.append(f"site_trust has {', '.join(trust) or 'nothing'}, must have either ca_dir, host_cert and host_key, or sandbox_ca: true")
+    return errors
+
+
+def accounts(path: str, entries: list[dict[str, t.Any]]) -> list[str]:
+    """What is wrong between the entries of a list of accounts."""
+    errors = []
+    for where, account in each(path, entries):
+        if not ACCOUNT.fullmatch(account["name"]):
+            errors.append(f"{where}.name is {show(account['name'])}, must be at most 32 of a-z, 0-9, _ and -; beginning with a letter or _")
+        for key in ("uid", "gid"):
+            if not 0 < account[key] < 2**32 - 1:
+                errors.append(f"{where}.{key} is {account[key]}, must be in 1..{2**32 - 2}")
+    return errors + twice(path, entries, "name") + twice(path, entries, "uid")
+
+
+def vos(entries: list[dict[str, t.Any]], known_accounts: list[dict[str, t.Any]] | None) -> list[str]:
+    """What is wrong between the VOs, and between them and the accounts."""
+    errors = []
     # Without site_accounts the accounts come from elsewhere (LDAP), and only the hosts know them.
-    names = None if accounts is None else {account["name"] for account in accounts}
-    for path, vo in each("site_vos", vos):
+    names = None if known_accounts is None else [account["name"] for account in known_accounts]
+    for path, vo in each("site_vos", entries):
         for member_path, member in each(f"{path}.members", vo.get("members", [])):
             if not DN.fullmatch(member):
                 errors.append(f"{member_path} is {show(member)}, must be a DN in slash form such as /DC=org/DC=example/CN=Jane Doe")
         for where, entry in [(path, vo), *each(f"{path}.roles", vo.get("roles", []))]:
             if names is not None and "account" in entry and entry["account"] not in names:
-                errors.append(f"{where}.account is {show(entry['account'])}, must be one of the accounts in site_accounts: {', '.join(sorted(names)) or 'none'}")
+                errors.append(f"{where}.account is {show(entry['account'])}, must be in site_accounts ({', '.join(names) or 'empty'})")
             if "fqan" in entry and not FQAN.fullmatch(entry["fqan"]):
                 errors.append(f"{where}.fqan is {show(entry['fqan'])}, must be an FQAN such as /{vo['name']}/Role=production")
-    errors += twice("site_vos", vos, "name")
-
-    trust = variables.get("site_trust")
-    files = [key for key in ("ca_dir", "host_cert", "host_key") if key in (trust or {})]
-    if trust is not None and (len(files) not in (0, 3) or bool(files) == trust.get("sandbox_ca", False)):
-        errors.append(f"site_trust has {', '.join(trust) or 'nothing'}, must have either ca_dir, host_cert and host_key, or sandbox_ca: true alone")
-    return errors
+    return errors + twice("site_vos", entries, "name")
