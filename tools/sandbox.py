@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import concurrent.futures
 import functools
+import hashlib
 import io
 import ipaddress
 import json
@@ -37,7 +38,6 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache"
 STATE = ROOT / ".sandbox"
 KEY = STATE / "ssh" / "id_ed25519"
-IMAGE = "localhost/elastigrid-node:13"
 BASE = "docker.io/library/debian:13-slim"
 LABEL = "elastigrid.sandbox"
 PACKAGES = (
@@ -56,6 +56,8 @@ systemctl mask -q systemd-modules-load.service systemd-udevd.service systemd-tim
 echo force-unsafe-io >/etc/dpkg/dpkg.cfg.d/unsafe-io
 printf 'path-exclude=/usr/share/%s/*\\n' doc man locale >/etc/dpkg/dpkg.cfg.d/no-docs
 """
+# Named by what it is made of, so that a change makes a new one.
+IMAGE = f"localhost/elastigrid-node:{hashlib.sha256(f'{BASE} {PACKAGES} {IMAGE_SETUP}'.encode()).hexdigest()[:12]}"
 
 
 class SandboxError(Exception):
@@ -280,7 +282,9 @@ def ensure_node(settings: dict, name: str, variables: dict, proxy: str) -> bool:
     if not answers(name, "test", "-e", "/etc/ssh/ssh_host_ed25519_key"):  # new, or a former run was cut off here
         wait(f"systemd in {name}", lambda: answers(name, "systemctl", "show", "--property=Version"))
         podman("exec", "--interactive", name, "tar", "--extract", "--directory=/", input=seed(name, variables, hostkey, proxy), text=False)
-        podman("exec", name, "sh", "-c", "chown -R debian: /home/debian/.ssh && chmod 700 /home/debian/.ssh && systemctl restart ssh")
+        # The package lists count as old however young the image is: they are empty.
+        script = "chown -R debian: /home/debian/.ssh && chmod 700 /home/debian/.ssh && touch --date @0 /var/lib/apt/lists && systemctl restart ssh"
+        podman("exec", name, "sh", "-c", script)
     wait_for_ssh(name, variables["site_address"])
     return new
 
