@@ -1,0 +1,74 @@
+# `make help` lists what there is. Everything made lies in .cache (rebuildable), .sandbox (running) and reports.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+export PATH := $(CURDIR)/.cache/venv/bin:$(PATH)
+BUILT := .cache/build/elastigrid-site-$(shell awk '$$1 == "version:" {print $$2}' galaxy.yml).tar.gz
+SANDBOX_PLAYBOOK := ansible-playbook -i inventories/sandbox
+
+.PHONY: help bootstrap venv sandbox sandbox-destroy test test-long lint sanity units build test-sandbox test-vm molecule benchmarks clean
+
+help: ## say what the targets do
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' Makefile
+
+bootstrap: ## install the host packages that the sandbox and the tests need (root on Debian), else name them
+	@tools/bootstrap base sandbox vm
+
+venv: ## make the virtual environment with Ansible and the test tools in .cache/venv
+	@tools/bootstrap base
+	@tools/pythons.py venv
+
+sandbox: venv ## make the sandbox site, or what is missing of it, and check it as a user would
+	@tools/bootstrap sandbox
+	@tools/sandbox.py up
+	@$(SANDBOX_PLAYBOOK) playbooks/site.yml
+	@$(SANDBOX_PLAYBOOK) playbooks/verify.yml
+	@tools/sandbox.py info
+
+# A node that is made anew under its old name must not be taken for the old one: the facts go too.
+sandbox-destroy: venv ## remove every trace of the sandbox site, but not the caches
+	@tools/sandbox.py destroy
+	@rm -rf .cache/facts
+
+test: ## run all tests that a change must pass, two at a time; logs and times in reports/stages
+	@tools/stages.py test
+
+test-long: ## run the rest: molecule scenarios and benchmarks (hours)
+	@tools/stages.py test-long
+
+lint: venv ## check roles, playbooks, plugins and tools with ansible-lint, yamllint, ruff and shellcheck
+	@ansible-lint --offline
+	@yamllint --strict .
+	@ruff check --quiet
+	@shellcheck tools/bootstrap .ci/run
+
+sanity: venv ## run ansible-test sanity under each Python
+	@tools/pythons.py sanity
+
+units: venv ## run the unit tests under each Python
+	@tools/pythons.py units
+
+build: venv ## build the collection archive and let Galaxy's importer judge it
+	@ansible-galaxy collection build --force --output-path .cache/build
+	@cd .cache/build && python -m galaxy_importer.main $(notdir $(BUILT))
+
+test-sandbox: venv ## look at the converged sandbox with pytest
+	@pytest tests/sandbox --junitxml=reports/sandbox.xml
+
+test-vm: venv ## run the virtual machine scenario: kernel NFS, cgroup limits
+	@tools/bootstrap vm
+	@trap 'tools/vm.py down' EXIT; \
+	tools/vm.py up; \
+	ansible-playbook -i inventories/vm/hosts.yml tests/vm/converge.yml; \
+	pytest tests/vm --junitxml=reports/vm.xml
+
+molecule: venv ## run each role's molecule scenario
+	@tools/bootstrap sandbox
+	@molecule test --all
+
+benchmarks: venv ## measure: no-op run, one more worker, cold converge
+	@tools/bootstrap sandbox
+	@pytest tests/benchmarks --junitxml=reports/benchmarks.xml
+
+clean: ## remove the sandbox, all caches and reports
+	@if [[ -e .sandbox ]]; then $(MAKE) --no-print-directory sandbox-destroy; fi
+	@rm -rf .cache .sandbox .ansible .pytest_cache .ruff_cache reports tests/output
