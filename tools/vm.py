@@ -46,11 +46,11 @@ SUITE = "trixie"
 PACKAGES = (
     "linux-image-cloud-amd64 initramfs-tools systemd systemd-sysv dbus udev kmod python3 python3-apt openssh-server sudo iproute2 ca-certificates "
     # What the roles of the scenario install: here already, so that the play stays short.
-    "munge slurmd slurmctld slurmdbd slurm-client slurm-wlm-mysql-plugin slurm-wlm-jwt-plugin mariadb-server python3-pymysql "
+    "chrony munge slurmctld slurmdbd slurmd sackd slurm-client slurm-wlm-mysql-plugin mariadb-server python3-pymysql "
     "nfs-kernel-server nfs-common"
 ).split()
 # A package enables its daemon; starting it is for the role to do.
-DISABLED_UNITS = "munge slurmd slurmctld slurmdbd mariadb nfs-server nfs-blkmap rpcbind.service rpcbind.socket apt-daily.timer apt-daily-upgrade.timer".split()
+DISABLED_UNITS = "chrony munge sackd slurmd slurmctld slurmdbd mariadb nfs-server nfs-blkmap rpcbind.service rpcbind.socket apt-daily.timer apt-daily-upgrade.timer".split()
 IMAGE_SIZE = "6G"  # sparse
 
 
