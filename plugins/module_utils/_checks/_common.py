@@ -23,7 +23,11 @@ def twice(path: str, entries: t.Iterable[t.Any], key: str = "") -> list[str]:
     for where, entry in each(path, entries):
         if not key or key in entry:
             places.setdefault(entry[key] if key else entry, []).append(where + (f".{key}" if key else ""))
-    return [f"{' and '.join(where)} are all {show(value)}, must differ" for value, where in places.items() if len(where) > 1]
+    return [
+        f"{' and '.join(where)} are {'both' if len(where) == 2 else 'all'} {show(value)}, must differ"
+        for value, where in places.items()
+        if len(where) > 1
+    ]
 
 
 def port(path: str, value: t.Any, ranges: bool = False) -> list[str]:

@@ -1,0 +1,87 @@
+# Copyright (c) 2026, the elastigrid.site authors
+# GNU General Public License v3.0-or-later (see LICENSES/GPL-3.0-or-later.txt)
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.elastigrid.site.plugins.module_utils._checks import base, site
+
+GRID01 = {"name": "grid01", "uid": 30001, "gid": 30001}
+GRID02 = {"name": "grid02", "uid": 30002, "gid": 30001}
+JANE = "/DC=org/DC=example/CN=Jane Doe"
+
+
+def vo(**entries):
+    return [{"name": "cms", **entries}]
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"site_domain": "grid.example.org", "site_accounts": [GRID01, GRID02], "site_vos": vo(members=[JANE], account="grid01")},
+        {"site_accounts": [GRID01], "site_vos": vo(roles=[{"fqan": "/cms/Role=production", "account": "grid01"}])},
+        # Without site_accounts the accounts come from elsewhere.
+        {"site_vos": vo(account="ldap1", members=[])},
+        {"site_trust": {"sandbox_ca": True}},
+        {"site_trust": {"sandbox_ca": False, "ca_dir": "/c", "host_cert": "/h", "host_key": "/k"}},
+        {"site_trust": {"ca_dir": "/c", "host_cert": "/h", "host_key": "/k"}},
+    ],
+)
+def test_right_sites(variables):
+    assert site.check(variables, {}, []) == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "errors"),
+    [
+        ({"site_domain": "grid_test.org"}, ['site_domain is "grid_test.org", must be a DNS domain such as grid.example.org']),
+        ({"site_domain": ".org"}, ['site_domain is ".org", must be a DNS domain such as grid.example.org']),
+        ({"site_vos": vo(members=[JANE, "CN=Jane,O=Example"])},
+         ['site_vos[0].members[1] is "CN=Jane,O=Example", must be a DN in slash form such as /DC=org/DC=example/CN=Jane Doe']),
+        ({"site_vos": vo(members=["/cms/Role=x"])},
+         ['site_vos[0].members[0] is "/cms/Role=x", must be a DN in slash form such as /DC=org/DC=example/CN=Jane Doe']),
+        ({"site_accounts": [GRID01, GRID02], "site_vos": vo(account="grid03")},
+         ['site_vos[0].account is "grid03", must be in site_accounts (grid01, grid02)']),
+        ({"site_accounts": [], "site_vos": vo(account="grid03")}, ['site_vos[0].account is "grid03", must be in site_accounts (empty)']),
+        ({"site_accounts": [GRID01], "site_vos": vo(roles=[{"fqan": "cms/Role=x", "account": "x"}])},
+         ['site_vos[0].roles[0].account is "x", must be in site_accounts (grid01)',
+          'site_vos[0].roles[0].fqan is "cms/Role=x", must be an FQAN such as /cms/Role=production']),
+        ({"site_vos": vo() + vo()}, ['site_vos[0].name and site_vos[1].name are both "cms", must differ']),
+        ({"site_accounts": [GRID01, {**GRID02, "uid": 30001}]}, ["site_accounts[0].uid and site_accounts[1].uid are both 30001, must differ"]),
+        ({"site_accounts": [GRID01, {**GRID02, "name": "grid01"}]}, ['site_accounts[0].name and site_accounts[1].name are both "grid01", must differ']),
+        ({"site_accounts": [{"name": "Jane Doe", "uid": 0, "gid": 2**32}]},
+         ['site_accounts[0].name is "Jane Doe", must be at most 32 of a-z, 0-9, _ and -; beginning with a letter or _',
+          "site_accounts[0].uid is 0, must be in 1..4294967294",
+          "site_accounts[0].gid is 4294967296, must be in 1..4294967294"]),
+        ({"site_trust": {}}, ["site_trust has nothing, must have either ca_dir, host_cert and host_key, or sandbox_ca: true"]),
+        ({"site_trust": {"sandbox_ca": False}}, ["site_trust has sandbox_ca, must have either ca_dir, host_cert and host_key, or sandbox_ca: true"]),
+        ({"site_trust": {"ca_dir": "/c"}}, ["site_trust has ca_dir, must have either ca_dir, host_cert and host_key, or sandbox_ca: true"]),
+        ({"site_trust": {"sandbox_ca": True, "ca_dir": "/c", "host_cert": "/h", "host_key": "/k"}},
+         ["site_trust has sandbox_ca, ca_dir, host_cert, host_key, must have either ca_dir, host_cert and host_key, or sandbox_ca: true"]),
+    ],
+)
+def test_wrong_sites(variables, errors):
+    assert site.check(variables, {}, []) == errors
+
+
+@pytest.mark.parametrize(
+    ("accounts", "errors"),
+    [
+        ([], []),
+        ([GRID01, {**GRID02, "group": "grid01"}], []),
+        ([GRID01, {**GRID02, "gid": 30002}], []),
+        ([GRID01, {**GRID02, "uid": 30001, "group": "grid01"}], ["base_accounts[0].uid and base_accounts[1].uid are both 30001, must differ"]),
+        ([GRID01, GRID02], ['base_accounts[1].gid is 30001 with the group "grid02", but base_accounts[0] has it with "grid01"; must be one group']),
+        ([GRID01, {**GRID02, "group": "grid01", "gid": 5}],
+         ['base_accounts[1].gid is 5 with the group "grid01", but base_accounts[0] has 30001; must be one gid']),
+    ],
+)
+def test_accounts_of_a_host(accounts, errors):
+    assert base.check({"base_accounts": accounts}, {}, []) == errors
+
+
+def test_the_accounts_of_the_site_are_judged_once():
+    broken = [{**GRID01, "uid": 0}]
+    assert base.check({"base_accounts": broken, "site_accounts": broken}, {}, []) == []
+    assert len(site.check({"site_accounts": broken}, {}, [])) == 1
