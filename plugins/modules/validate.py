@@ -19,6 +19,7 @@ description:
 author: The elastigrid.site authors (@elastigrid)
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
+  - ansible.builtin.action_common_attributes.conn
   - ansible.builtin.action_common_attributes.flow
 attributes:
   action:

@@ -76,10 +76,10 @@ With `tasks_from: remove`: Removes it.
 """
 
 
-@pytest.mark.parametrize("readme", ["", "<!-- variables -->\n", "<!-- /variables -->\n<!-- variables -->\n", "<!-- variables -->\n" * 2 + "<!-- /variables -->\n"])
-def test_a_readme_without_markers_is_refused(readme):
+@pytest.mark.parametrize("markers", [[], ["BEGIN"], ["END", "BEGIN"], ["BEGIN", "BEGIN", "END"]])
+def test_a_readme_without_markers_is_refused(markers):
     with pytest.raises(ValueError, match="exactly one"):
-        role_docs.with_table(readme, "x")
+        role_docs.with_table("".join(getattr(role_docs, marker) for marker in markers), "x")
 
 
 def test_only_what_is_between_the_markers_is_replaced():
