@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -77,6 +78,7 @@ class Stages:
 
     def run(self, tier: str) -> bool:
         """True if all passed."""
+        signal.signal(signal.SIGTERM, lambda *_: self.cut_off(tier))
         self.lane(FIRST)
         if all(outcome == "passed" for outcome, _seconds in self.results.values()):
             lanes = [threading.Thread(target=self.lane, args=(names,), daemon=True) for names in LANES[tier]]
@@ -90,6 +92,13 @@ class Stages:
                             now = time.monotonic()
                             self.say("running: " + ", ".join(f"{name} ({now - start:.0f} s)" for name, start in self.running.items()))
         return self.summary(tier)
+
+    def cut_off(self, tier: str) -> None:
+        """The time is over, and the stages' processes got the same signal: say how far it went."""
+        now = time.monotonic()
+        self.results.update({name: ("CUT OFF", now - start) for name, start in self.running.items()})
+        self.summary(tier)
+        os._exit(1)
 
     def summary(self, tier: str) -> bool:
         text = ["", "What the tests ended with:"]
