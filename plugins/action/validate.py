@@ -117,7 +117,11 @@ class ActionModule(ActionBase):
                 pass
             except AnsibleError as error:
                 del readable[name]
-                if not NOT_YET.search(str(option.get("default", ""))):
-                    validation.reject(name, "has no value: " + ("its template fails" if option.get("no_log") else error.message))
+                default = str(option.get("default"))
+                why = "its template fails" if option.get("no_log") else error.message
+                if values[name] != option.get("default"):
+                    validation.reject(name, f"has no value: {why}")
+                elif not NOT_YET.search(default):
+                    validation.reject(name, f"is not set, and its default {default} has no value: {why}")
         validation.examine(readable, templated)
         return validation

@@ -53,7 +53,6 @@ SPEC: dict[str, dict[str, t.Any]] = {
 ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 DOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.IGNORECASE)
 DN = re.compile(r"/[A-Za-z][A-Za-z0-9.]*=.+")
-FQAN = re.compile(r"(/[^/\s]+)+")
 
 
 def check(variables: dict[str, t.Any], groups: dict[str, list[str]], group_names: list[str]) -> list[str]:
@@ -65,7 +64,7 @@ def check(variables: dict[str, t.Any], groups: dict[str, list[str]], group_names
 
     known = variables.get("site_accounts")
     errors += accounts("site_accounts", known or [])
-    errors += vos(variables.get("site_vos", []), known)
+    errors += vos("site_vos", variables.get("site_vos", []), known)
 
     trust = variables.get("site_trust")
     if trust is not None:
@@ -87,18 +86,18 @@ def accounts(path: str, entries: list[dict[str, t.Any]]) -> list[str]:
     return errors + twice(path, entries, "name") + twice(path, entries, "uid")
 
 
-def vos(entries: list[dict[str, t.Any]], known_accounts: list[dict[str, t.Any]] | None) -> list[str]:
+def vos(variable: str, entries: list[dict[str, t.Any]], known_accounts: list[dict[str, t.Any]] | None) -> list[str]:
     """What is wrong between the VOs, and between them and the accounts."""
     errors = []
     # Without site_accounts the accounts come from elsewhere (LDAP), and only the hosts know them.
     names = None if known_accounts is None else [account["name"] for account in known_accounts]
-    for path, vo in each("site_vos", entries):
+    for path, vo in each(variable, entries):
         for member_path, member in each(f"{path}.members", vo.get("members", [])):
             if not DN.fullmatch(member):
                 errors.append(f"{member_path} is {show(member)}, must be a DN in slash form such as /DC=org/DC=example/CN=Jane Doe")
         for where, entry in [(path, vo), *each(f"{path}.roles", vo.get("roles", []))]:
             if names is not None and "account" in entry and entry["account"] not in names:
                 errors.append(f"{where}.account is {show(entry['account'])}, must be in site_accounts ({', '.join(names) or 'empty'})")
-            if "fqan" in entry and not FQAN.fullmatch(entry["fqan"]):
-                errors.append(f"{where}.fqan is {show(entry['fqan'])}, must be an FQAN such as /{vo['name']}/Role=production")
-    return errors + twice("site_vos", entries, "name")
+            if "fqan" in entry and not re.fullmatch(rf"/{re.escape(vo['name'])}(/[^/\s]+)*", entry["fqan"]):
+                errors.append(f"{where}.fqan is {show(entry['fqan'])}, must be an FQAN of this VO such as /{vo['name']}/Role=production")
+    return errors + twice(variable, entries, "name")
