@@ -101,7 +101,8 @@ class ActionModule(ActionBase):
         if stray:
             result["warnings"] = ["elastigrid.site does not know these variables and ignores them: " + ", ".join(stray)]
         # The same words on all hosts: Ansible shows the same error only once.
-        msg = "\n- ".join([f"{len(errors)} wrong in the variables of this host:", *errors]) if errors else "The variables are valid."
+        heading = f"{len(errors)} error{'s' if len(errors) > 1 else ''} in the variables of this host:"
+        msg = "\n- ".join([heading, *errors]) if errors else "The variables are valid."
         result.update(failed=bool(errors), changed=False, errors=errors, msg=msg)
         return result
 
