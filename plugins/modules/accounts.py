@@ -103,6 +103,8 @@ def make_home(module: AnsibleModule, user: _accounts.User) -> None:
         os.mkdir(user.home, 0o700)
         os.chown(user.home, user.uid, user.gid)
     except OSError as error:
+        if isinstance(error, FileExistsError) and os.path.isdir(user.home):
+            return  # another host that shares the file system was faster
         module.fail_json(msg=f"home {user.home} of {user.name} cannot be made: {error.strerror}")
 
 

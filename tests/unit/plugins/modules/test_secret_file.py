@@ -50,6 +50,16 @@ def test_an_empty_file_counts_as_missing_and_is_closed_to_others(run, tmp_path):
     assert mode_of(tmp_path / "key") == 0o600
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_the_secret_is_never_open_to_others_on_its_way(run, tmp_path, monkeypatch, there):
+    if there:
+        (tmp_path / "key").touch(mode=0o644)
+    modes = []
+    monkeypatch.setattr(secret_file._files, "set_attributes", lambda *dummy: modes.append(mode_of(tmp_path / "key")))
+    run(mode="0640")
+    assert modes == [0o600]
+
+
 def test_given_content_wins_and_is_never_shown(run, tmp_path):
     secret = b"first \0 secret"
     content = base64.b64encode(secret).decode()
