@@ -63,7 +63,7 @@ test-vm: venv ## run the virtual machine scenario: kernel NFS, cgroup limits
 
 molecule: venv ## run each role's molecule scenario
 	@tools/bootstrap sandbox
-	@molecule test --all
+	@ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.cache/collections molecule test --all
 
 benchmarks: venv ## measure: no-op run, one more worker, cold converge
 	@tools/bootstrap sandbox
