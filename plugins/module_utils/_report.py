@@ -64,6 +64,20 @@ def _seconds(outcome: dict[str, Any]) -> float | None:
     return round(int(delta[1]) * 3600 + int(delta[2]) * 60 + float(delta[3]), 1) if delta else None
 
 
+def place_nodes(hosts: list[dict[str, Any]], nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The hosts with the state and CPUs that the batch system knows of them, and the nodes that are none of them."""
+    left = {node["name"]: node for node in nodes}
+    placed = []
+    for host in hosts:
+        node = left.pop(host.get("node") or host["name"].split(".")[0], None)
+        said = {"state": "+".join(node["states"]).lower(), "cpus": node["cpus"]} if node else {}
+        placed.append({"state": "", "cpus": None, **host, **said})
+    return placed + [
+        {"name": name, "groups": ["slurm_worker"], "versions": {}, "state": "+".join(node["states"]).lower(), "cpus": node["cpus"]}
+        for name, node in left.items()
+    ]
+
+
 def count(checks: list[dict[str, Any]]) -> dict[str, int]:
     found = collections.Counter(check["result"] for check in checks)
     return {result: found[result] for result in (PASSED, FAILED, NOT_RUN)}

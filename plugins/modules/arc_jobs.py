@@ -233,7 +233,7 @@ def run(client: Client, jobs: list[dict[str, Any]], results: list[dict[str, Any]
             if status["state"] in arc.FINAL:
                 ended[job_id] = status
                 del waiting[job_id]
-        for job_id, (job, result) in waiting.items():
+        for job_id, (job, _result) in waiting.items():
             age = time.monotonic() - started[job["name"]]
             if job["cancel_after"] is not None and job_id not in cancelled and age >= job["cancel_after"]:
                 client.run("arckill", "--keep", job_id)

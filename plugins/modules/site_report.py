@@ -76,6 +76,9 @@ options:
         description: Its name in the inventory.
         type: str
         required: true
+      node:
+        description: Its name in the batch system, if it is a worker. By default the first part of its name.
+        type: str
       groups:
         description: The groups it is in. They decide where it stands in the picture.
         type: list
@@ -86,12 +89,16 @@ options:
         type: dict
         default: {}
       state:
-        description: State of a worker in the batch system, such as V(idle).
+        description: What is to be said about it, such as V(no answer). Of a worker, the batch system knows better.
         type: str
         default: ''
-      cpus:
-        description: Number of CPUs of a worker.
-        type: int
+  nodes:
+    description:
+      - What the batch system says about its nodes, as RV(elastigrid.site.slurm_info#module:nodes).
+      - Those that are no hosts of the site become workers of their own in the picture.
+    type: list
+    elements: dict
+    default: []
   storage:
     description: Shared storage of the site, if it has any.
     type: dict
@@ -223,10 +230,10 @@ def main() -> None:
     checks = {"name": text, "proves": text, "outcome": {"type": "dict"}, "not_run": {"type": "str", "default": ""}}
     hosts = {
         "name": text,
+        "node": {"type": "str"},
         "groups": {"type": "list", "elements": "str", "default": []},
         "versions": {"type": "dict", "default": {}},
         "state": {"type": "str", "default": ""},
-        "cpus": {"type": "int"},
     }
     submit = {"title": text, "commands": {"type": "list", "elements": "str", "required": True}}
     module = AnsibleModule(
@@ -238,6 +245,7 @@ def main() -> None:
             "started": {"type": "float"},
             "checks": {"type": "list", "elements": "dict", "required": True, "options": checks},
             "hosts": {"type": "list", "elements": "dict", "default": [], "options": hosts},
+            "nodes": {"type": "list", "elements": "dict", "default": []},
             "storage": {"type": "dict", "options": {"path": text, "server": {"type": "str"}}},
             "endpoints": {"type": "list", "elements": "dict", "default": [], "options": {"name": text, "url": text}},
             "submit": {"type": "list", "elements": "dict", "default": [], "options": submit},
@@ -249,7 +257,8 @@ def main() -> None:
         "site": given["site"],
         "generated": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(now)),
         "seconds": round(now - given["started"], 1) if given["started"] else None,
-        **{key: given[key] for key in ("level", "verified_from", "hosts", "storage", "endpoints", "submit")},
+        **{key: given[key] for key in ("level", "verified_from", "storage", "endpoints", "submit")},
+        "hosts": _report.place_nodes(given["hosts"], given["nodes"]),
         "checks": [_report.read_check(**check) for check in given["checks"]],
     }
     page = os.path.join(given["directory"], "site.html")
