@@ -94,9 +94,12 @@ class ActionModule(ActionBase):
         misspelt, stray = _validate.unknown_variables(task_vars, known, role_names(), variables.get("site_strict_variables", False))
         checks = [site.check, *filter(None, map(check_of, roles))]
         conflicts = [error for check in checks for error in check(variables, task_vars.get("groups", {}), group_names)]
-        # A wrong variable is missing in `variables`, and what is made from it by default is wrong as well: the cause is enough.
-        conflicts = [error for error in conflicts if _validate.subject(error) not in stated.wrong | derived.wrong]
-        errors = remove_values(stated.errors + misspelt + conflicts or derived.errors, stated.secrets | derived.secrets)
+        # What is made by default from a wrong variable is wrong as well, and checks miss it: the cause is enough.
+        made_of_wrong = {name for name in unset if any(cause in str(defaults[name]) for cause in stated.wrong)}
+        errors = stated.errors + misspelt
+        errors += [error for error in derived.errors if _validate.subject(error) not in made_of_wrong]
+        errors += [error for error in conflicts if _validate.subject(error) not in stated.wrong | derived.wrong | made_of_wrong]
+        errors = remove_values(errors, stated.secrets | derived.secrets)
 
         if stray:
             result["warnings"] = ["elastigrid.site does not know these variables and ignores them: " + ", ".join(stray)]
