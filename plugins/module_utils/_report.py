@@ -70,12 +70,16 @@ def place_nodes(hosts: list[dict[str, Any]], nodes: list[dict[str, Any]]) -> lis
     placed = []
     for host in hosts:
         node = left.pop(host.get("node") or host["name"].split(".")[0], None)
-        said = {"state": "+".join(node["states"]).lower(), "cpus": node["cpus"]} if node else {}
+        said = {"state": _state(node), "cpus": node["cpus"]} if node else {}
         placed.append({"state": "", "cpus": None, **host, **said})
     return placed + [
-        {"name": name, "groups": ["slurm_worker"], "versions": {}, "state": "+".join(node["states"]).lower(), "cpus": node["cpus"]}
-        for name, node in left.items()
+        {"name": name, "groups": ["slurm_worker"], "versions": {}, "state": _state(node), "cpus": node["cpus"]} for name, node in left.items()
     ]
+
+
+def _state(node: dict[str, Any]) -> str:
+    """Without the flags that tell only how the node came to be in the cluster."""
+    return "+".join(state for state in node["states"] if state not in ("CLOUD", "DYNAMIC_NORM", "DYNAMIC_FUTURE")).lower()
 
 
 def count(checks: list[dict[str, Any]]) -> dict[str, int]:
@@ -367,6 +371,7 @@ table{border-collapse:collapse;width:100%}
 th{text-align:left;font-weight:600;font-size:12px;color:var(--soft);padding:0 14px 6px 0;white-space:nowrap}
 td{border-top:1px solid var(--line);padding:8px 14px 8px 0;vertical-align:top}
 td:last-child,th:last-child{padding-right:0}
+.checks td:nth-child(2){white-space:nowrap}
 .soft{color:var(--soft)}.detail{font-size:13px;color:var(--soft);overflow-wrap:anywhere}
 .result{white-space:nowrap;font-weight:600}.result.p{color:var(--good)}.result.f{color:var(--bad)}.result.n{color:var(--soft);font-weight:400}
 .time{width:24%;min-width:150px}

@@ -67,7 +67,7 @@ options:
             choices: [finished, failed, killed]
             default: finished
           exit_code:
-            description: The exit code of the job's program.
+            description: The exit code of the job's program. ARC 7.0.0 does not tell it through O(jobs[].interface=internal).
             type: int
           stdout:
             description: The whole standard output, exactly.
@@ -132,7 +132,7 @@ jobs:
       description: The job's URL.
       type: str
     lrms_id:
-      description: The number of the job in the batch system.
+      description: The number of the job in the batch system. ARC 7.0.0 does not tell it through INTERNAL.
       type: str
     detail:
       description: What is not as expected, or how it ended.

@@ -85,7 +85,11 @@ def test_read_check(outcome, not_run, expected):
 
 
 def test_nodes_find_their_hosts():
-    nodes = [{"name": "wn1", "states": ["IDLE", "DRAIN"], "cpus": 4}, {"name": "n2", "states": ["MIXED"], "cpus": 8}, {"name": "cloud1", "states": ["IDLE"], "cpus": 2}]
+    nodes = [
+        {"name": "wn1", "states": ["IDLE", "DRAIN", "DYNAMIC_NORM"], "cpus": 4},
+        {"name": "n2", "states": ["MIXED"], "cpus": 8},
+        {"name": "cloud1", "states": ["IDLE", "CLOUD"], "cpus": 2},
+    ]
     hosts = [host("wn1.example.org", "slurm_worker"), {**host("b.example.org"), "node": "n2"}, {**host("c.example.org"), "state": "no answer"}]
     placed = report.place_nodes(hosts, nodes)
     assert [(each["name"], each["state"], each["cpus"]) for each in placed] == [
