@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import base64
-import functools
 import hashlib
 import inspect
 import json
@@ -35,22 +34,19 @@ RUN = ROOT / ".sandbox" / "vm"
 KEY = ROOT / ".sandbox" / "ssh" / "id_ed25519"
 SSH_PATIENCE = 600  # seconds; without KVM and beside other work a boot takes one to three minutes
 
-HOST_COMMANDS = {  # command -> Debian package
-    "mmdebstrap": "mmdebstrap",
-    "mkfs.ext4": "e2fsprogs",
-    "qemu-system-x86_64": "qemu-system-x86",
-    "qemu-img": "qemu-utils",
-    "ssh-keygen": "openssh-client",
-}
 SUITE = "trixie"
 PACKAGES = (
-    "linux-image-cloud-amd64 initramfs-tools systemd systemd-sysv dbus udev kmod python3 python3-apt openssh-server sudo iproute2 ca-certificates "
+    "linux-image-cloud-amd64 initramfs-tools systemd systemd-sysv dbus udev kmod "
+    "python3 python3-apt openssh-server sudo iproute2 procps ca-certificates "
     # What the roles of the scenario install: here already, so that the play stays short.
     "chrony munge slurmctld slurmdbd slurmd sackd slurm-client slurm-wlm-mysql-plugin mariadb-server python3-pymysql "
     "nfs-kernel-server nfs-common"
 ).split()
 # A package enables its daemon; starting it is for the role to do.
-DISABLED_UNITS = "chrony munge sackd slurmd slurmctld slurmdbd mariadb nfs-server nfs-blkmap rpcbind.service rpcbind.socket apt-daily.timer apt-daily-upgrade.timer".split()
+DISABLED_UNITS = (
+    "chrony munge sackd slurmd slurmctld slurmdbd mariadb nfs-server nfs-blkmap rpcbind.service rpcbind.socket "
+    "apt-daily.timer apt-daily-upgrade.timer"
+).split()
 IMAGE_SIZE = "6G"  # sparse
 
 
@@ -65,17 +61,6 @@ def run(*command: str | Path, **kwargs) -> subprocess.CompletedProcess:
 # ---- the host ------------------------------------------------------------------------------------------------------
 
 
-def ensure_commands() -> None:
-    os.environ["PATH"] += ":/usr/sbin:/sbin"
-    missing = sorted({package for command, package in HOST_COMMANDS.items() if not shutil.which(command)})
-    if not missing:
-        return
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        fail(f"these packages are missing (Debian's names): {' '.join(missing)}")
-    run("apt-get", "update", "-qq")
-    run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing)
-
-
 def accelerator(kernel: Path) -> list[str]:
     """KVM if a kernel really starts under it (a /dev/kvm can be there and not work), else emulation."""
     if os.access("/dev/kvm", os.R_OK | os.W_OK):
@@ -88,7 +73,7 @@ def accelerator(kernel: Path) -> list[str]:
             output = expired.stdout or b""
         if b"Kernel panic" in output:
             return ["-accel", "kvm", "-cpu", "host"]
-    # cmpxchg16b is emulated under a lock that brings recent kernels to a halt.
+    # With cmpxchg16b, or with -cpu max, recent kernels panic at random under emulation.
     return ["-accel", "tcg,thread=multi", "-cpu", "qemu64,-cx16"]
 
 
@@ -144,11 +129,11 @@ def finish_tree(tree: Path) -> None:
 # ---- the guests ----------------------------------------------------------------------------------------------------
 
 
-@functools.cache
 def guests(inventory: str) -> dict[str, dict]:
     """The hosts of the inventory with their variables, as Ansible sees them."""
-    tool = shutil.which("ansible-inventory") or fail("ansible-inventory is not on PATH")
-    return json.loads(run(tool, "-i", inventory, "--list", stdout=subprocess.PIPE).stdout)["_meta"]["hostvars"]
+    if not shutil.which("ansible-inventory"):
+        fail("ansible-inventory is not on PATH; `make venv` puts it into .cache/venv/bin")
+    return json.loads(run("ansible-inventory", "-i", inventory, "--list", stdout=subprocess.PIPE).stdout)["_meta"]["hostvars"]
 
 
 def make_key(path: Path, comment: str) -> None:
@@ -157,17 +142,16 @@ def make_key(path: Path, comment: str) -> None:
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", path)
 
 
-def credentials(name: str, hosts: dict[str, dict]) -> dict[str, str]:
+def credentials(name: str, variables: dict) -> dict[str, str]:
     """What makes the image this guest, as systemd credentials: files that are made if missing, and two networks."""
-    address = hosts[name]["site_address"]
-    table = "127.0.0.1 localhost\n" + "".join(f"{v['site_address']} {n} {n.split('.')[0]}\n" for n, v in hosts.items())
+    address = variables["site_address"]
 
     def line(path: str, mode: str, owner: str, content: str) -> str:
         return f"f~ {path} {mode} {owner} {owner} - {base64.b64encode(content.encode()).decode()}\n"
 
     return {
         "tmpfiles.extra": line("/etc/hostname", "0644", "root", f"{name}\n")
-        + line("/etc/hosts", "0644", "root", table)
+        + line("/etc/hosts", "0644", "root", f"127.0.0.1 localhost\n{address} {name} {name.split('.')[0]}\n")
         + line("/etc/ssh/ssh_host_ed25519_key", "0600", "root", (RUN / name / "host_key").read_text())
         + line("/etc/ssh/ssh_host_ed25519_key.pub", "0644", "root", (RUN / name / "host_key.pub").read_text())
         + "d /home/debian/.ssh 0700 debian debian\n"
@@ -191,23 +175,22 @@ def pid_of(directory: Path) -> int | None:
         return None
 
 
-def boot(name: str, hosts: dict[str, dict], image: Path, accel: list[str]) -> None:
-    variables, directory = hosts[name], RUN / name
-    directory.mkdir(parents=True, exist_ok=True)
+def boot(name: str, variables: dict, image: Path, accel: list[str]) -> None:
+    directory = RUN / name
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     make_key(directory / "host_key", name)
     disk = directory / "disk.qcow2"
     if not disk.exists():
         run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", image / "root.raw", disk)
     handed_in = []
-    for credential, content in credentials(name, hosts).items():
+    for credential, content in credentials(name, variables).items():
         path = directory / f"credential.{credential}"
         path.write_text(content)
-        path.chmod(0o600)
         handed_in += ["-fw_cfg", f"name=opt/io.systemd.credentials/{credential},file={path}"]
     run(
         "qemu-system-x86_64", "-name", name, *accel, "-smp", variables["vm_cpus"], "-m", variables["vm_memory"],
         "-kernel", image / "vmlinuz", "-initrd", image / "initrd.img",
-        "-append", f"root=/dev/vda rw console=ttyS0 panic=-1 systemd.hostname={name}",
+        "-append", f"root=/dev/vda rw console=ttyS0 panic=-1 mitigations=off systemd.hostname={name}",
         # The guest is thrown away in the end: no write needs to reach the host's disk.
         "-drive", f"if=virtio,format=qcow2,cache=unsafe,file={disk}",
         "-netdev", f"user,id=out,hostfwd=tcp:127.0.0.1:{variables['ansible_port']}-:22",
@@ -227,36 +210,46 @@ def segment() -> str:
     return f"239.255.{digest[0]}.{digest[1]}:{20000 + digest[2] * 16}"
 
 
-def wait_for_ssh(name: str, variables: dict, deadline: float) -> None:
-    command = ["ssh", "-F", "none", "-i", KEY, "-p", variables["ansible_port"], "-o", f"UserKnownHostsFile={RUN}/known_hosts",
-               "-o", f"HostKeyAlias={name}", "-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes", "-o", "ConnectTimeout=20",
-               f"{variables['ansible_user']}@127.0.0.1", "true"]  # fmt: skip
+def write_ssh_files(hosts: dict[str, dict]) -> None:
+    """known_hosts with the keys that were made here, and a configuration for `ssh -F .sandbox/vm/ssh_config vm1.grid.test`."""
+    known, config = [], []
+    for name, variables in hosts.items():
+        known.append(f"{name} {' '.join((RUN / name / 'host_key.pub').read_text().split()[:2])}\n")
+        config.append(f"Host {name}\n  Port {variables['ansible_port']}\n  HostKeyAlias {name}\n")
+    config.append(f"Host *\n  HostName 127.0.0.1\n  User debian\n  IdentityFile {KEY}\n  UserKnownHostsFile {RUN}/known_hosts\n"
+                  "  StrictHostKeyChecking yes\n  BatchMode yes\n  ConnectTimeout 20\n")  # fmt: skip
+    (RUN / "known_hosts").write_text("".join(known))
+    (RUN / "ssh_config").write_text("".join(config))
+
+
+def wait_for_ssh(name: str, deadline: float) -> None:
     while True:
-        answer = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
+        answer = subprocess.run(["ssh", "-F", str(RUN / "ssh_config"), name, "true"], capture_output=True, text=True, check=False)
         if answer.returncode == 0:
             return
+        said = (answer.stderr.strip().splitlines() or ["no answer"])[-1]
         if not pid_of(RUN / name):
             fail(f"{name} ended during its boot; its last words are in .sandbox/vm/{name}/console.log")
         if "HOST IDENTIFICATION" in answer.stderr or time.monotonic() > deadline:
-            fail(f"{name} does not answer by ssh ({answer.stderr.strip().splitlines()[-1]}); see .sandbox/vm/{name}/console.log")
+            fail(f"{name} does not answer by ssh ({said}); see .sandbox/vm/{name}/console.log")
         time.sleep(2)
 
 
 def up(inventory: str) -> None:
-    ensure_commands()
-    start = time.monotonic()
+    run(ROOT / "tools/bootstrap", "base", "vm")
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
     hosts = guests(inventory)
     image = ensure_image()
-    make_key(KEY, "elastigrid sandbox")
+    start = time.monotonic()
+    make_key(KEY, "elastigrid-sandbox")
     stopped = [name for name in hosts if not pid_of(RUN / name)]
     accel = accelerator(image / "vmlinuz") if stopped else []
     for name in stopped:
-        boot(name, hosts, image, accel)
-    public_keys = {name: " ".join((RUN / name / "host_key.pub").read_text().split()[:2]) for name in hosts}
-    (RUN / "known_hosts").write_text("".join(f"{name} {key}\n" for name, key in public_keys.items()))
-    for name, variables in hosts.items():
-        wait_for_ssh(name, variables, start + SSH_PATIENCE)
-        print(f"{name} answers after {time.monotonic() - start:.0f} s", flush=True)
+        boot(name, hosts[name], image, accel)
+    write_ssh_files(hosts)
+    for name in hosts:
+        wait_for_ssh(name, start + SSH_PATIENCE)
+        print(f"{name} answers after {time.monotonic() - start:.0f} s: ssh -F .sandbox/vm/ssh_config {name}", flush=True)
 
 
 def down() -> None:

@@ -25,6 +25,7 @@ def check(
     errors = []
     if "server" in parts:
         errors += _exports(exports, ganesha=variables.get("nfs_server_implementation") == "ganesha")
+        errors += _directories(_named_dicts("nfs_directories", variables), [export.get("path") for _name, export in exports])
         if variables.get("nfs_server_implementation") == "ganesha" and variables.get("nfs_v3") is True:
             errors.append("nfs_v3 is true, must be false where nfs_server_implementation is ganesha")
     if "client" in parts:
@@ -57,6 +58,15 @@ def _exports(exports: list[tuple[str, dict]], ganesha: bool) -> t.Iterator[str]:
             for i, option in enumerate(_list(export.get("options"))):
                 if option not in GANESHA_OPTIONS:
                     yield f"{name}.options[{i}] is {option}, must be one of (with ganesha): {', '.join(GANESHA_OPTIONS)}"
+
+
+def _directories(directories: list[tuple[str, dict]], exported: list[t.Any]) -> t.Iterator[str]:
+    yield from _paths(directories, "path")
+    yield from _duplicates(directories)
+    for name, directory in directories:
+        path = directory.get("path")
+        if isinstance(path, str) and not any(path == root or path.startswith(f"{root}/") for root in exported):
+            yield f"{name}.path is {path}, must be in one of the exports: {', '.join(map(str, exported))}"
 
 
 def _mounts(mounts: list[tuple[str, dict]], has_server: bool, v3: bool) -> t.Iterator[str]:
