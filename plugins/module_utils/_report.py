@@ -111,9 +111,11 @@ def text_table(checks: list[dict[str, Any]]) -> list[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
     lines.insert(1, "  ".join("-" * width for width in widths))
+    why: dict[tuple[str, str], list[str]] = {}
     for check in checks:
         if check["result"] != PASSED:
-            lines.append(f"{check['result']}: {check['name']}: {' '.join(check['detail'].split())}")
+            why.setdefault((check["result"], " ".join(check["detail"].split())), []).append(check["name"])
+    lines += [f"{result}: {', '.join(names)}: {reason}" for (result, reason), names in sorted(why.items())]
     return [*lines, headline(checks)]
 
 

@@ -307,7 +307,7 @@ def main() -> None:
         shutil.rmtree(directory, ignore_errors=True)
     for result in results:
         if result["id"] in left:
-            result.update(ok=False, detail=f"{result['detail']}; could not be removed from the computing element: {result['id']}")
+            result.update(ok=False, detail=f"{result['detail']}; killed, but after {REMOVAL} s still on the computing element: {result['id']}")
     bad = [result for result in results if not result["ok"]]
     module.exit_json(
         changed=False,

@@ -116,15 +116,17 @@ def test_headline(results, expected):
 
 
 def test_text_table():
-    assert report.text_table([check(), check("other", "failed", None, "line one\nline two"), check("third", "not run", None, "off")]) == [
+    checks = [check(), check("other", "failed", None, "line one\nline two"), *(check(name, "not run", None, "off") for name in ("third", "last"))]
+    assert report.text_table(checks) == [
         "check     what it proves       result   time",
         "--------  -------------------  -------  -----",
         "grid job  That grid job works  passed   1.0 s",
         "other     That other works     failed   -",
         "third     That third works     not run  -",
+        "last      That last works      not run  -",
         "failed: other: line one line two",
-        "not run: third: off",
-        "1 of 2 checks failed, 1 not run",
+        "not run: third, last: off",
+        "1 of 2 checks failed, 2 not run",
     ]
 
 
