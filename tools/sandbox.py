@@ -6,6 +6,7 @@
     tools/sandbox.py up [-i INVENTORY]...      create and start the nodes of the inventory that are missing
     tools/sandbox.py remove NODE...            remove single nodes
     tools/sandbox.py destroy                   remove every node, the network, the volume and the keys
+    tools/sandbox.py clean                     the same, and the node images
     tools/sandbox.py info                      say how to log in
     tools/sandbox.py podman -- ARGS...         the podman that the nodes run under
 
@@ -198,7 +199,7 @@ def ensure_image() -> None:
             '--dpkgopt=path-exclude=/usr/share/doc/*', '--dpkgopt=path-exclude=/usr/share/man/*',
             f"--setup-hook=mkdir -p $1/var/cache/apt/archives && cp -al {archives}/. $1/var/cache/apt/archives/ 2>/dev/null || cp -a {archives}/. $1/var/cache/apt/archives/",
             f"--customize-hook=cp -n $1/var/cache/apt/archives/*.deb {archives}/",
-            f"--customize-hook=chroot $1 sh -c \"$IMAGE_SETUP\"",
+            '--customize-hook=chroot $1 sh -c "$IMAGE_SETUP"',
             "trixie", str(tree), env={**os.environ, "IMAGE_SETUP": IMAGE_SETUP},
         )
         podman("import", "--change", 'CMD ["/sbin/init"]', str(tree), IMAGE)
@@ -272,6 +273,7 @@ def ensure_node(settings: dict, name: str, variables: dict, proxy: str) -> bool:
     ensure_key(hostkey)
     new = not exists("container", name)
     if new:
+        (CACHE / "facts" / name).unlink(missing_ok=True)  # of a former node of this name
         podman(
             "run", "--detach", "--name", name, "--hostname", name, "--label", f"{LABEL}={settings['name']}",
             "--network", network_name(settings), "--ip", variables["site_address"], "--no-hosts", "--privileged", "--systemd=always",
@@ -369,7 +371,14 @@ def destroy(settings: dict) -> None:
         end_mount_namespace()
         if not any(path.is_dir() and path != KEY.parent for path in STATE.iterdir()):
             shutil.rmtree(STATE)
-    say(f"{len(names)} containers, their network, volume and keys are gone; the package and image cache stays (make clean removes it)")
+    say(f"{len(names)} containers, their network, volume and keys are gone; packages and image stay cached (make clean removes them)")
+
+
+def clean(settings: dict) -> None:
+    images = podman("images", "--quiet", "--filter", f"reference={IMAGE.split(':')[0]}").split()
+    if images:
+        podman("rmi", "--force", *images)
+    destroy(settings)
 
 
 def info(settings: dict, nodes: dict[str, dict]) -> None:
@@ -382,7 +391,7 @@ def info(settings: dict, nodes: dict[str, dict]) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("command", choices=["up", "remove", "destroy", "info", "podman"])
+    parser.add_argument("command", choices=["up", "remove", "destroy", "clean", "info", "podman"])
     parser.add_argument("-i", "--inventory", action="append", help="inventory, may be given more than once (default: inventories/sandbox)")
     parser.add_argument("arguments", nargs="*", help="nodes to remove, or arguments of podman (after --)")
     options = parser.parse_args()
@@ -394,6 +403,7 @@ def main() -> int:
             "up": lambda: up(settings, nodes),
             "remove": lambda: remove(settings, options.arguments),
             "destroy": lambda: destroy(settings),
+            "clean": lambda: clean(settings),
             "info": lambda: info(settings, nodes),
         }[options.command]()
     except SandboxError as error:
