@@ -273,7 +273,8 @@ def ensure_node(settings: dict, name: str, variables: dict, proxy: str) -> bool:
     ensure_key(hostkey)
     new = not exists("container", name)
     if new:
-        (CACHE / "facts" / name).unlink(missing_ok=True)  # of a former node of this name
+        for facts in (CACHE / "facts").glob(f"*{name}"):  # of a former node of this name
+            facts.unlink()
         podman(
             "run", "--detach", "--name", name, "--hostname", name, "--label", f"{LABEL}={settings['name']}",
             "--network", network_name(settings), "--ip", variables["site_address"], "--no-hosts", "--privileged", "--systemd=always",
