@@ -383,11 +383,21 @@ def clean(settings: dict) -> None:
 
 
 def info(settings: dict, nodes: dict[str, dict]) -> None:
+    """How to log in and, once playbooks/verify.yml has looked at the site, what it offers."""
     config = (STATE / settings["name"] / "ssh_config").relative_to(ROOT)
     width = max(map(len, nodes))
     print(f"\nLog in from {ROOT}:")
     for name, variables in nodes.items():
         print(f"  ssh -F {config} {name:<{width}}   # {variables['site_address']}")
+    report = ROOT / "reports" / "site.json"
+    if not report.exists():
+        return
+    site = json.loads(report.read_text())
+    for endpoint in site["endpoints"]:
+        print(f"\n{endpoint['name']}: {endpoint['url']}")
+    for way in site["submit"]:
+        print(f"\n{way['title']}:", *way["commands"], sep="\n  ")
+    print(f"\nReport: {report.with_suffix('.html')}")
 
 
 def main() -> int:
