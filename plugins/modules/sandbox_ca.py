@@ -172,7 +172,7 @@ class Authority:
             write(config, _certificates.extensions(request["dns"]))
             return self.openssl(
                 "x509", "-req", "-CA", self.certificate, "-CAkey", self.key, "-set_serial", f"0x{os.urandom(15).hex()}", "-sha256",
-                "-days", str(self.module.params["certificate_days"]), "-set_subject", request["subject"], "-extfile", config,
+                "-days", str(self.module.params["certificate_days"]), "-subj", request["subject"], "-extfile", config,
                 data=request["csr"],
             )  # fmt: skip
 
