@@ -53,8 +53,8 @@ class Site:
 
 @pytest.fixture(scope="module")
 def keys():
-    """Two real keys in turn, for making them is what takes long."""
-    return itertools.cycle([openssl("genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048").encode() for dummy in range(2)])
+    """Three real keys in turn, for making them is what takes long."""
+    return itertools.cycle([openssl("genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048").encode() for dummy in range(3)])
 
 
 @pytest.fixture
