@@ -270,8 +270,10 @@ def seed(name: str, variables: dict, hostkey: pathlib.Path, proxy: str) -> bytes
 def ensure_node(settings: dict, name: str, variables: dict, proxy: str) -> bool:
     """Create and start one node; True if it was not there."""
     hostkey = STATE / settings["name"] / "hosts" / name / "ssh_host_ed25519_key"
-    ensure_key(hostkey)
     new = not exists("container", name)
+    if not new and not hostkey.exists():
+        raise SandboxError(f"there is a container {name} whose keys are not in {STATE}: another checkout's; destroy that sandbox there")
+    ensure_key(hostkey)
     if new:
         for facts in (CACHE / "facts").glob(f"*{name}"):  # of a former node of this name
             facts.unlink()
