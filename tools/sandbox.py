@@ -151,6 +151,13 @@ def end_mount_namespace() -> None:
         pidfile.unlink()
 
 
+def ensure_inotify_instances() -> None:
+    """Each systemd node takes about eight of what the kernel gives to one user, 128 by default."""
+    limit = pathlib.Path("/proc/sys/fs/inotify/max_user_instances")
+    if int(limit.read_text()) < 1024:
+        run(*(["sudo"] if os.geteuid() else []), "sysctl", "--quiet", "--write", "fs.inotify.max_user_instances=1024")
+
+
 def read_bytes(path: str) -> bytes:
     try:
         return pathlib.Path(path).read_bytes()
@@ -288,8 +295,8 @@ def ensure_node(settings: dict, name: str, variables: dict, proxy: str) -> bool:
         wait(f"systemd in {name}", lambda: answers(name, "systemctl", "show", "--property=Version"))
         podman("exec", "--interactive", name, "tar", "--extract", "--directory=/", input=seed(name, variables, hostkey, proxy), text=False)
         # The package lists count as old however young the image is: they are empty.
-        script = "chown -R debian: /home/debian/.ssh && chmod 700 /home/debian/.ssh && touch --date @0 /var/lib/apt/lists && systemctl restart ssh"
-        podman("exec", name, "sh", "-c", script)
+        script = "chown -R debian: /home/debian/.ssh && chmod 700 /home/debian/.ssh && touch --date @0 /var/lib/apt/lists"
+        podman("exec", name, "sh", "-c", f"{script} && systemctl reset-failed ssh && systemctl restart ssh")
     wait_for_ssh(name, variables["site_address"])
     return new
 
@@ -338,6 +345,7 @@ def up(settings: dict, nodes: dict[str, dict]) -> None:
     started = time.monotonic()
     subnet = ipaddress.ip_network(settings["subnet"])
     gateway, proxy = str(subnet[1]), str(subnet[2])
+    ensure_inotify_instances()
     ensure_image()
     if not exists("network", network_name(settings)):
         podman("network", "create", "--disable-dns", "--subnet", str(subnet), "--gateway", gateway, network_name(settings))
