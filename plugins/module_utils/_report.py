@@ -46,7 +46,7 @@ def read_check(name: str, proves: str, outcome: dict[str, Any] | None, not_run: 
     if not outcome or outcome.get("skipped"):
         check["detail"] = not_run or "skipped"
         return check
-    said = outcome.get("detail") or outcome.get("stderr") or outcome.get("msg") or outcome.get("stdout") or ""
+    said = outcome.get("detail") or outcome.get("stderr") or "\n".join(filter(None, (outcome.get("msg"), outcome.get("stdout")))) or ""
     check.update(seconds=_seconds(outcome), detail=str(said).strip())
     if "ok" in outcome:
         check["result"] = PASSED if outcome["ok"] is True else FAILED

@@ -150,6 +150,8 @@ jobs:
 
 import os
 import shutil
+import signal
+import sys
 import tempfile
 import time
 from typing import Any
@@ -265,6 +267,13 @@ def run(client: Client, jobs: list[dict[str, Any]], results: list[dict[str, Any]
         )
 
 
+def interrupted(number: int, _frame: Any) -> None:
+    """Whoever stops the play closes the connection; the jobs are removed all the same, once."""
+    for each in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
 def main() -> None:
     expect = {
         "state": {"type": "str", "choices": ["finished", "failed", "killed"], "default": "finished"},
@@ -300,6 +309,8 @@ def main() -> None:
     results: list[dict[str, Any]] = [{"name": name, **blank} for name in names]
     directory = tempfile.mkdtemp(prefix="arc_jobs_", dir=module.tmpdir)
     client = Client(module, directory)
+    for each in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, interrupted)
     try:
         run(client, jobs, results, module.params["endpoint"], module.params["timeout"])
     finally:

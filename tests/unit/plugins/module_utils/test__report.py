@@ -68,6 +68,7 @@ SERVERS = [
     [
         ({"failed": False, "rc": 0, "stdout": "fine\n", "delta": "0:01:02.345"}, "", ("passed", 62.3, "fine")),
         ({"failed": True, "rc": 1, "stderr": "bad", "stdout": "x", "delta": "0:00:00.1"}, "", ("failed", 0.1, "bad")),
+        ({"failed": True, "rc": 1, "msg": "non-zero return code", "stderr": "", "stdout": "job 4"}, "", ("failed", None, "non-zero return code\njob 4")),
         ({"failed": False, "unreachable": True, "msg": "no route"}, "", ("failed", None, "no route")),
         ({"ok": True, "seconds": 32.44, "detail": "finished"}, "", ("passed", 32.4, "finished")),
         ({"ok": False, "seconds": 3, "detail": "still queuing"}, "", ("failed", 3.0, "still queuing")),
