@@ -7,5 +7,15 @@ from __future__ import annotations
 import os
 import pathlib
 
+import pytest
+
 # pytest-ansible reads it when it is configured, which is after this file is loaded. The link in there is made by `make venv`.
 os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(pathlib.Path(__file__).resolve().parents[2] / ".cache" / "collections")
+
+
+@pytest.fixture(autouse=True)
+def umask():
+    """Modules set it for themselves, in a process of their own; here they are called in this one."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
