@@ -415,9 +415,9 @@ def _checks_table(checks: list[dict[str, Any]]) -> str:
     rows = []
     for check in sorted(checks, key=lambda check: (FAILED, PASSED, NOT_RUN).index(check["result"])):
         letter, seconds = LETTER[check["result"]], check["seconds"]
-        bar = ""
+        timing = ""
         if seconds is not None:
-            bar = (
+            timing = (
                 '<div><svg preserveAspectRatio="none" viewBox="0 0 100 10" aria-hidden="true"><rect width="100" height="10" rx="1" class="bar-bg"/>'
                 f'<rect width="{max(seconds / longest * 100, 1):.1f}" height="10" rx="1" class="bar"/></svg><span>{_e(duration(seconds))}</span></div>'
             )
@@ -425,7 +425,7 @@ def _checks_table(checks: list[dict[str, Any]]) -> str:
         detail = "" if check["result"] == FAILED else f'<div class="detail">{_e(check["detail"])}</div>'
         rows.append(
             f'<tr class="{letter}"><td class="result {letter}">{SIGN[check["result"]]} {_e(check["result"])}</td><td><b>{_e(check["name"])}</b></td>'
-            f'<td>{_e(check["proves"])}{detail}</td><td class="time">{bar}</td></tr>'
+            f'<td>{_e(check["proves"])}{detail}</td><td class="time">{timing}</td></tr>'
         )
     return (
         '<table class="checks"><thead><tr><th>Result</th><th>Check</th><th>What it proves</th><th>Time</th></tr></thead>'

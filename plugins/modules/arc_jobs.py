@@ -151,7 +151,6 @@ jobs:
 import os
 import shutil
 import signal
-import sys
 import tempfile
 import time
 from typing import Any
@@ -271,7 +270,7 @@ def interrupted(number: int, _frame: Any) -> None:
     """Whoever stops the play closes the connection; the jobs are removed all the same, once."""
     for each in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
         signal.signal(each, signal.SIG_IGN)
-    sys.exit(128 + number)
+    raise SystemExit(128 + number)
 
 
 def main() -> None:
