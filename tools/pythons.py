@@ -49,6 +49,8 @@ GET_PIP_VERSIONS = ("24_2", "25_2")  # the pip that ansible-core 2.19, and 2.20 
 class Failure(Exception):
     """Something that the user can act on; shown without a traceback."""
 
+NO_PART = (b"tools/", b"tests/benchmarks/", b"tests/sandbox/", b"tests/vm/")
+
 
 def say(message: str) -> None:
     print(f"pythons: {message}", flush=True)
@@ -142,7 +144,7 @@ def make_test_venv(version: str, python: str) -> pathlib.Path:
 def clean_copy(version: str) -> pathlib.Path:
     """A copy of what is, or would be, committed, at a path that ansible-test accepts.
 
-    Without tools/, which is no part of the collection: ansible-test allows no script there that names python3.
+    Without what is no part of the collection: tools/ (ansible-test allows no script there that names python3) and the tests of whole sites.
     """
     copy = CACHE / "ansible-test" / version / COLLECTION
     copy.mkdir(parents=True, exist_ok=True)
@@ -150,7 +152,7 @@ def clean_copy(version: str) -> pathlib.Path:
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, stdout=subprocess.PIPE, check=True
     ).stdout
     files = sorted(
-        name for name in set(listed.split(b"\0")) if name and not name.startswith(b"tools/") and os.path.lexists(ROOT / os.fsdecode(name))
+        name for name in set(listed.split(b"\0")) if name and not name.startswith(NO_PART) and os.path.lexists(ROOT / os.fsdecode(name))
     )
     # rsync deletes nothing from a list of files: what has gone is found out here.
     for path in sorted(copy.rglob("*"), reverse=True):

@@ -36,6 +36,8 @@ def test_parameters():
     assert rte.parameter_calls("A", {"COPY": "No", "OPTIONS": "a=b"}, shown) == [["params-set", "A", "COPY", "No"]]
 
 
-@pytest.mark.parametrize(("name", "right"), [("ENV/PROXY", True), ("APPS/HEP/TOOL-1.0", True), ("../x", False), ("/x", False), ("A/", False), ("A*", False), ("A B", False)])
+@pytest.mark.parametrize(
+    ("name", "right"), [("ENV/PROXY", True), ("APPS/HEP/TOOL-1.0", True), ("../x", False), ("/x", False), ("A/", False), ("A*", False), ("A B", False)]
+)
 def test_names(name, right):
     assert bool(rte.NAME.fullmatch(name)) is right

@@ -18,8 +18,8 @@ def server(*exports, **variables):
     return check({"nfs_exports": list(exports), **variables}, GROUPS, ["nfs_server"])
 
 
-def client(*mounts, groups=GROUPS, **variables):
-    return check({"nfs_mounts": list(mounts), **variables}, groups, ["nfs_client"])
+def client(*mounts, groups=None, **variables):
+    return check({"nfs_mounts": list(mounts), **variables}, GROUPS if groups is None else groups, ["nfs_client"])
 
 
 @pytest.mark.parametrize(
