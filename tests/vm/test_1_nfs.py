@@ -48,7 +48,6 @@ def test_others_than_the_subnet_may_not_mount(on):
 def test_nothing_that_only_version_3_needs_runs(on):
     for host in ("vm1", "vm2"):
         assert on(host, "systemctl is-active rpcbind.socket rpcbind.service rpc-statd.service || true").split() == ["inactive"] * 3
-    assert on("vm2", "timeout 20 mount -t nfs -o vers=3,retry=0 vm1.grid.test:/shared /mnt 2>/dev/null && echo mounted || echo refused") == "refused"
 
 
 def test_exports_with_an_error_do_not_replace_the_good_ones(on, play):
@@ -77,5 +76,5 @@ def test_the_mount_survives_a_reboot_and_waits_for_its_server(on, until):
     until("vm2 boots", lambda: on("vm2", "cat /proc/sys/kernel/random/boot_id", check=False) not in ("", boot), seconds=300)
     until("the mount waits", lambda: on("vm2", "systemctl show --property ActiveState --value shared.mount") == "activating")
     on("vm1", "systemctl start nfs-server")
-    until("/shared is mounted", lambda: on("vm2", "findmnt --noheadings --output SOURCE /shared", check=False) == "vm1.grid.test:/shared", seconds=240)
+    until("/shared is mounted", lambda: on("vm2", "findmnt --noheadings --output SOURCE /shared", check=False) == "vm1.grid.test:/shared", seconds=400)
     assert on("vm2", "cat ~/note", user="grid01") == "from vm2"

@@ -16,7 +16,7 @@ def node(on, until):
     def ask() -> str:
         return on("vm1", "sinfo --noheader --Node --format '%T %E'")
 
-    until("the worker is idle", lambda: ask() == "idle none", seconds=180)
+    until("the worker is idle", lambda: ask() == "idle none", seconds=300)
     yield ask
     on("vm2", "mountpoint --quiet /shared || mount /shared")
     on("vm1", "scontrol update nodename=vm2 state=resume 2>/dev/null || true")
