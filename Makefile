@@ -70,5 +70,6 @@ benchmarks: venv ## measure: no-op run, one more worker, cold converge
 	@pytest tests/benchmarks --junitxml=reports/benchmarks.xml
 
 clean: ## remove the sandbox, all caches and reports
+	@tools/vm.py down
 	@if command -v podman >/dev/null && [[ -e .cache/venv ]]; then tools/sandbox.py clean; fi
 	@rm -rf .cache .sandbox .ansible .pytest_cache .ruff_cache reports tests/output
