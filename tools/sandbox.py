@@ -41,6 +41,8 @@ STATE = ROOT / ".sandbox"
 KEY = STATE / "ssh" / "id_ed25519"
 BASE = "docker.io/library/debian:13-slim"
 LABEL = "elastigrid.sandbox"
+# One for all checkouts, as podman's containers are.
+KEEPER = pathlib.Path("/run/elastigrid-sandbox.pid")
 PACKAGES = (
     "apt-cacher-ng ca-certificates dbus iproute2 iputils-ping less openssh-server openssl "
     "procps python3 python3-apt sudo systemd systemd-sysv vim-tiny"
@@ -122,9 +124,8 @@ def container_settings() -> str:
 
 def mount_namespace_keeper() -> int:
     """The pid of the process that holds the mount namespace, started if need be."""
-    pidfile = STATE / "mount-namespace.pid"
-    if pidfile.exists():
-        pid = int(pidfile.read_text())
+    if KEEPER.exists():
+        pid = int(KEEPER.read_text())
         if b"elastigrid-sandbox" in read_bytes(f"/proc/{pid}/cmdline"):
             return pid
     script = (
@@ -137,18 +138,16 @@ def mount_namespace_keeper() -> int:
     )
     if keeper.stdout.readline() != b"ready\n":
         raise SandboxError("this host has no plain cgroup v2 (systemd.unified_cgroup_hierarchy=1) and does not let root mount one")
-    pidfile.parent.mkdir(exist_ok=True)
-    pidfile.write_text(str(keeper.pid))
+    KEEPER.write_text(str(keeper.pid))
     return keeper.pid
 
 
 def end_mount_namespace() -> None:
-    pidfile = STATE / "mount-namespace.pid"
-    if pidfile.exists():
-        pid = int(pidfile.read_text())
+    if KEEPER.exists():
+        pid = int(KEEPER.read_text())
         if b"elastigrid-sandbox" in read_bytes(f"/proc/{pid}/cmdline"):
             os.kill(pid, 15)
-        pidfile.unlink()
+        KEEPER.unlink()
 
 
 def ensure_inotify_instances() -> None:
