@@ -90,11 +90,12 @@ class Job:
     def output(self) -> str:
         return self.site.ssh(LOGIN, f"sudo cat {self.output_file}")
 
-    def wait(self, state: str, seconds: int = 60) -> Job:
+    def wait(self, state: str, seconds: int = 150) -> Job:
+        """Longer than two of Slurm's scheduling cycles of 60 s: a node that has just come back may be seen by the next one only."""
         self.site.wait(f"job {self.id} is {state}", lambda: self.state == state, seconds, lambda: self.site.ssh(CONTROLLER, f"scontrol show job {self.id}"))
         return self
 
-    def ran_once_on(self, node: str, seconds: int = 60) -> None:
+    def ran_once_on(self, node: str, seconds: int = 150) -> None:
         """Waits for the end, and looks at what the user gets and at what is accounted."""
         self.wait("COMPLETED", seconds)
         self.site.wait(f"job {self.id} is accounted", lambda: self.records() == [["COMPLETED", node, "0:0"]], 15, self.records)

@@ -30,6 +30,7 @@ def test_accounting_survives_an_outage_of_its_database(site, job):
         during = job("true", f"--nodelist={NODE}").wait("COMPLETED")
     finally:
         site.ssh(CONTROLLER, "sudo systemctl start mariadb slurmdbd")
+        site.wait("slurmdbd answers", lambda: "sandbox" in site.ssh(CONTROLLER, "sacctmgr --noheader show cluster", check=False), 60)
     site.wait("slurmctld tells slurmdbd", lambda: during.records() == [["COMPLETED", NODE, "0:0"]], 60, during.records)
     assert [record[0] for record in older.records()] == ["COMPLETED"]
 
