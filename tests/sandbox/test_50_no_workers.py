@@ -27,7 +27,8 @@ def without_workers(site):
     yield str(place.relative_to(ROOT))
     shutil.rmtree(place)
     # Where the story broke off, the workers come back all the same.
-    site.play("--limit", ",".join(WORKERS)).succeeded()
+    if len(site.nodes()) < len(WORKERS):
+        site.play("--limit", ",".join(WORKERS)).succeeded()
 
 
 @pytest.fixture(scope="module")
