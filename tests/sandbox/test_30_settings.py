@@ -10,6 +10,7 @@ import pytest
 from conftest import CONTROLLER, LOGIN, WORKERS
 
 CLUSTER = "slurm_controller:slurm_worker"
+ALLOWED = ["--limit", CLUSTER, "-e", "slurm_restart_workers=true"]
 # As in the inventory; -e replaces the whole variable.
 USUAL = {"HealthCheckInterval": 10}
 
@@ -22,7 +23,10 @@ def slurm_config(**settings) -> list[str]:
 def restored(site):
     """A run replaces what the run before it has set, so that once is enough."""
     yield
-    site.play("--limit", CLUSTER, "-e", "slurm_restart_workers=true").succeeded()
+    site.play(*ALLOWED).succeeded()
+    # A port is taken up by idle nodes only; they are.
+    for node in ("wn1", "wn2"):
+        site.wait_for_node(node, "IDLE")
 
 
 def configuration_of(site, host: str) -> str:
@@ -71,7 +75,7 @@ def test_what_demands_a_restart_of_all_workers_is_refused_before_anything_is_wri
 
 def test_with_leave_it_restarts_all_workers_under_running_jobs(site, job):
     """Each slurmd is restarted once and only once: a second run with the same words changes nothing."""
-    allowed = ["--limit", CLUSTER, "-e", "slurm_restart_workers=true", "-e", "slurm_restart_batch=1", *slurm_config(SlurmdPort=6828)]
+    allowed = [*ALLOWED, "-e", "slurm_restart_batch=1", *slurm_config(CommunicationParameters=["NoInAddrAny"])]
     running = [job("sleep 30", f"--nodelist={node}").wait("RUNNING") for node in ("wn1", "wn2")]
     before = site.main_pids(WORKERS)
 
@@ -82,16 +86,29 @@ def test_with_leave_it_restarts_all_workers_under_running_jobs(site, job):
     for worker in WORKERS:
         assert after[worker]["slurmd.service"] != before[worker]["slurmd.service"]
         assert after[worker]["munge.service"] == before[worker]["munge.service"]
-        assert listening(site, worker, 6828) and not listening(site, worker, 6818)
+        assert listening(site, worker, 6818) not in ([], ["0.0.0.0:6818"])
     for one, node in zip(running, ("wn1", "wn2")):
         one.ran_once_on(node)
     job("true", "--nodelist=wn1").ran_once_on("wn1")
-    # srun goes to the worker itself, by the configuration of the submit host.
-    assert site.ssh(LOGIN, "cd /shared/grid01 && sudo -u grid01 timeout 60 srun --nodelist=wn2 hostname") == "wn2.grid.test\n"
 
     again = site.play(*allowed).succeeded()
     assert again.changed == []
     assert site.main_pids(WORKERS) == after
+
+
+def test_another_port_of_slurmd_waits_for_the_last_job_of_a_worker(site, job):
+    """An idle worker registers anew at once; a busy one keeps its old port, at which the controller knows it, until its job has ended."""
+    busy = job("sleep 30", "--nodelist=wn1").wait("RUNNING")
+    site.play(*ALLOWED, *slurm_config(SlurmdPort=6828)).succeeded()
+    assert listening(site, WORKERS[1], 6828) and not listening(site, WORKERS[1], 6818)
+    assert listening(site, WORKERS[0], 6818) and not listening(site, WORKERS[0], 6828)
+    busy.ran_once_on("wn1")
+    site.wait("wn1 registers anew", lambda: site.nodes().get("wn1", {}).get("port") == 6828, 60, site.nodes)
+    for node in ("wn1", "wn2"):
+        site.wait_for_node(node, "IDLE")
+        job("true", f"--nodelist={node}").ran_once_on(node)
+    # srun goes to the worker itself, by the configuration of the submit host.
+    assert site.ssh(LOGIN, "cd /shared && sudo -u grid01 timeout 60 srun --nodelist=wn2 hostname") == "wn2.grid.test\n"
 
 
 def test_an_unknown_parameter_never_reaches_the_file(site):
