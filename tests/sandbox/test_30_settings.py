@@ -98,7 +98,8 @@ def test_with_leave_it_restarts_all_workers_under_running_jobs(site, job):
 
 def test_another_port_of_slurmd_waits_for_the_last_job_of_a_worker(site, job):
     """An idle worker registers anew at once; a busy one keeps its old port, at which the controller knows it, until its job has ended."""
-    busy = job("sleep 30", "--nodelist=wn1").wait("RUNNING")
+    # Longer than the playbook takes on a busy machine.
+    busy = job("sleep 75", "--nodelist=wn1").wait("RUNNING")
     site.play(*ALLOWED, *slurm_config(SlurmdPort=6828)).succeeded()
     assert listening(site, WORKERS[1], 6828) and not listening(site, WORKERS[1], 6818)
     assert listening(site, WORKERS[0], 6818) and not listening(site, WORKERS[0], 6828)

@@ -87,7 +87,8 @@ def test_the_drain_of_an_administrator_stays(site, unmounted):
 
 def test_a_changed_feature_waits_for_the_last_job(site, job):
     """A changed feature of a busy node comes into force after its job, and no job is lost."""
-    running = job("sleep 15", f"--nodelist={NODE}").wait("RUNNING")
+    # Longer than the playbook takes on a busy machine.
+    running = job("sleep 75", f"--nodelist={NODE}").wait("RUNNING")
     try:
         site.play("--limit", WORKER, "-e", '{"slurm_node_features": ["tested"]}').succeeded()
         assert site.nodes()[NODE]["features"] == []
