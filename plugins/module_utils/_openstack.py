@@ -93,9 +93,9 @@ class Cloud:
             self._region = config.get_one(cloud=name, region_name=region, api_timeout=api_timeout)
             self._session = self._region.get_session()
         except (openstack.exceptions.ConfigException, keystoneauth1.exceptions.ClientException) as error:
-            known = sorted(set(config.get_cloud_names()) - {"envvars"})
+            known = sorted(set(config.get_cloud_names()) - {"defaults", "envvars"})
             if name and name not in known:
-                where = config.config_filename or "none was found"
+                where = config.config_filename or "none that can be read"
                 raise CloudError(f"cloud is {name!r}, but clouds.yaml ({where}) has no such cloud; {_cloud_objects.closest(name, known)}") from error
             raise CloudError(f"cloud {name or '(unnamed)'}: {error}") from error
         self.name = self._region.name or name or "(environment)"
