@@ -9,6 +9,7 @@ reference (https://docs.openstack.org/api-ref/), for building objects costs more
 from __future__ import annotations
 
 import collections
+import concurrent.futures
 import email.utils
 import json
 import random
@@ -120,7 +121,8 @@ class Cloud:
             following = answer.get("next") if service == "image" else any(link["rel"] == "next" for link in answer.get(f"{key}_links", []))
             if not following or not answer[key]:
                 return found
-            query["marker"] = answer[key][-1]["id"]
+            last = answer[key][-1]
+            query["marker"] = last["id"] if "id" in last else last["keypair"]["name"]
 
     def get(self, service: str, path: str, **query: t.Any) -> dict[str, t.Any]:
         return self.request("GET", service, path, params=query)
@@ -235,6 +237,12 @@ class Cloud:
                 raise CloudError(f"{what}: {error}") from error
             time.sleep(pause)
         raise AssertionError("pauses never end")
+
+
+def together(*questions: t.Callable[[], t.Any]) -> list[t.Any]:
+    """The answers to questions that do not depend on each other, asked at the same time."""
+    with concurrent.futures.ThreadPoolExecutor(len(questions)) as pool:
+        return list(pool.map(lambda ask: ask(), questions))
 
 
 def pauses() -> t.Iterator[float]:
