@@ -8,6 +8,7 @@ import re
 import typing as t
 
 from ansible_collections.elastigrid.site.plugins.module_utils._checks._common import each, show, twice
+from ansible_collections.elastigrid.site.plugins.module_utils._dn import is_slash
 
 SPEC: dict[str, dict[str, t.Any]] = {
     "site_name": {"type": "str"},
@@ -52,7 +53,6 @@ SPEC: dict[str, dict[str, t.Any]] = {
 
 ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 DOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.IGNORECASE)
-DN = re.compile(r"/[A-Za-z][A-Za-z0-9.]*=.+")
 
 
 def check(variables: dict[str, t.Any], groups: dict[str, list[str]], group_names: list[str]) -> list[str]:
@@ -93,7 +93,7 @@ def vos(variable: str, entries: list[dict[str, t.Any]], known_accounts: list[dic
     names = None if known_accounts is None else [account["name"] for account in known_accounts]
     for path, vo in each(variable, entries):
         for member_path, member in each(f"{path}.members", vo.get("members", [])):
-            if not DN.fullmatch(member):
+            if not is_slash(member):
                 errors.append(f"{member_path} is {show(member)}, must be a DN in slash form such as /DC=org/DC=example/CN=Jane Doe")
         for where, entry in [(path, vo), *each(f"{path}.roles", vo.get("roles", []))]:
             if names is not None and "account" in entry and entry["account"] not in names:
