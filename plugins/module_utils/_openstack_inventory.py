@@ -172,14 +172,21 @@ def check(settings: Settings) -> None:
         for key in (key for conditions in getattr(settings, option) for key in conditions):
             if key.split(".")[0] not in FACTS:
                 raise InventoryError(f"{option} has {key!r}, but must be an attribute of a server; {_cloud_objects.closest(key, FACTS)}")
+    known = FACTS + VARIABLES
     for preference in settings.hostnames:
-        parts = [preference] if isinstance(preference, str) else [preference.get("name"), preference.get("prefix", "name")]
-        if not all(isinstance(part, str) for part in parts) or not isinstance(preference, str) and set(preference) - {"name", "prefix", "separator"}:
+        parts = expressions(preference)
+        if not all(isinstance(part, str) for part in parts):
             raise InventoryError(f"hostnames has {preference!r}, but must be an attribute, a Jinja expression, or a dict of name, prefix and separator")
         for part in parts:
-            known = FACTS + VARIABLES
             if ATTRIBUTE.fullmatch(part) and part.split(".")[0] not in known:
                 raise InventoryError(f"hostnames has {part!r}, but a server has no such attribute; {_cloud_objects.closest(part, known)}")
+
+
+def expressions(preference: t.Any) -> list[t.Any]:
+    """The expressions in an element of `hostnames`, with None if it is none."""
+    if not isinstance(preference, t.Mapping):
+        return [preference]
+    return [preference.get("name"), *(value if key == "prefix" else None for key, value in preference.items() if key not in ("name", "separator"))]
 
 
 # The decision.
