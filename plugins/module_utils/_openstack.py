@@ -27,6 +27,8 @@ try:
     import openstack.config
     import openstack.exceptions
 
+    # That a request timed out is no ConnectFailure to keystoneauth, nor is an answer that breaks off.
+    NO_ANSWER = (keystoneauth1.exceptions.ConnectFailure, keystoneauth1.exceptions.ConnectTimeout, keystoneauth1.exceptions.UnknownConnectionError)
     IMPORT_ERROR = None
 except ImportError:
     IMPORT_ERROR = traceback.format_exc()
@@ -184,7 +186,7 @@ class Cloud:
                 begun = status != 429
             except keystoneauth1.exceptions.Unauthorized as error:
                 raise CloudError(f"cloud {self.name}: the credentials are refused: {error.message}") from error
-            except keystoneauth1.exceptions.ConnectFailure as error:
+            except NO_ANSWER as error:
                 reason, begun = str(error), "NewConnectionError" not in str(error)
             except keystoneauth1.exceptions.ClientException as error:
                 # The token had to be renewed, and Keystone did not answer.
@@ -230,7 +232,7 @@ class Cloud:
             except keystoneauth1.exceptions.HttpError as error:
                 if error.http_status < 500 and error.http_status != 429 or time.monotonic() + pause > deadline:
                     raise CloudError(f"{what}: {error}") from error
-            except (keystoneauth1.exceptions.ConnectFailure, keystoneauth1.exceptions.DiscoveryFailure) as error:
+            except (*NO_ANSWER, keystoneauth1.exceptions.DiscoveryFailure) as error:
                 if time.monotonic() + pause > deadline:
                     raise CloudError(f"{what}: given up after {self._retry_seconds:.0f} s: {error}") from error
             except (keystoneauth1.exceptions.ClientException, openstack.exceptions.ConfigException) as error:

@@ -18,6 +18,9 @@ from ansible_collections.elastigrid.site.plugins.module_utils import _openstack
 
 Answer = tuple[int, t.Any, dict[str, str]]
 CLOSE = (0, "", {})
+BREAK_OFF = (200, "{}", {"Content-Length": "100"})
+HANG = (-1, "", {})
+TIMEOUT = 0.5
 
 
 class Script(http.server.BaseHTTPRequestHandler):
@@ -30,7 +33,9 @@ class Script(http.server.BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.seen.append(f"{self.command} {self.path}")
         status, body, headers = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if not status:
+        if status < 1:
+            if status:
+                threading.Event().wait(2 * TIMEOUT)
             self.close_connection = True
             return
         data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
@@ -39,6 +44,7 @@ class Script(http.server.BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(data)
+        self.close_connection = True
 
     do_GET = do_POST = do_PUT = do_DELETE = answer
 
@@ -69,7 +75,7 @@ def play(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[
         slept: list[float] = []
         monkeypatch.setattr(_openstack.time, "sleep", slept.append)
         monkeypatch.setattr(_openstack.time, "monotonic", lambda: 1000 + sum(slept))
-        return Played(_openstack.Cloud("scripted", retry_seconds=retry_seconds, files=[str(path)]), handler.seen, slept)
+        return Played(_openstack.Cloud("scripted", api_timeout=TIMEOUT, retry_seconds=retry_seconds, files=[str(path)]), handler.seen, slept)
 
     yield start
     for server in servers:
@@ -77,7 +83,7 @@ def play(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[
         server.server_close()
 
 
-@pytest.mark.parametrize("failure", [(429, "", {}), (500, "", {}), (502, "", {}), (503, "", {}), (504, "", {}), CLOSE])
+@pytest.mark.parametrize("failure", [(429, "", {}), (500, "", {}), (502, "", {}), (503, "", {}), (504, "", {}), CLOSE, BREAK_OFF, HANG])
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 def test_what_may_be_asked_twice_is_asked_again(play: t.Callable[..., Played], method: str, failure: Answer) -> None:
     cloud, seen, slept = play(failure, failure, (200, {"server": 1}, {}))
@@ -87,7 +93,7 @@ def test_what_may_be_asked_twice_is_asked_again(play: t.Callable[..., Played], m
     assert cloud.requests["compute"] == 3
 
 
-@pytest.mark.parametrize("failure", [(500, "", {}), (502, "", {}), (503, "", {}), (504, "", {}), CLOSE])
+@pytest.mark.parametrize("failure", [(500, "", {}), (502, "", {}), (503, "", {}), (504, "", {}), CLOSE, BREAK_OFF, HANG])
 def test_a_post_without_an_answer_is_not_repeated_blindly(play: t.Callable[..., Played], failure: Answer) -> None:
     cloud, seen, _slept = play(failure, (200, {}, {}))
     with pytest.raises(_openstack.NoAnswer):
