@@ -18,6 +18,7 @@ import typing as t
 import uuid
 
 import pytest
+from faults import Proxy
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -50,6 +51,21 @@ def site(cloud: t.Any) -> t.Iterator[str]:
     name = f"test-{uuid.uuid4().hex[:8]}"
     yield name
     clean(cloud, name)
+
+
+@pytest.fixture
+def counted(cloud_name: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[Proxy]:
+    """What the test runs from here on goes through a proxy that counts requests: `counted.calls()`. It lets fail what `inject` asks for."""
+    with Proxy(os.environ["OS_CLIENT_CONFIG_FILE"], tmp_path) as proxy:
+        monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(proxy.clouds))
+        yield proxy
+
+
+@pytest.fixture
+def faulty(counted: Proxy) -> Proxy:
+    """The same, and 5 % of the requests fail. Another seed: FAULT_SEED."""
+    counted.share = 0.05
+    return counted
 
 
 @pytest.fixture
