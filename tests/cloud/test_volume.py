@@ -164,7 +164,7 @@ def test_wrong_entries_are_told_and_nothing_is_done(volume, server, cloud, site)
     said = volume([{"name": "a", "size": 0}, {"name": "a", "size": 1}, {"name": "b"}, {"size": 1}, {"name": "c", "size": 1, "mount": "srv"}], timeout=0)["msg"]
     assert said == (
         "Nothing was done: volumes[0].size is 0, must be at least 1 (GiB); volumes[2].size is missing: how many GiB is b to have?; "
-        "volumes[3] has neither name nor id; volumes[3].size is missing: how many GiB is None to have?; volumes[4].mount is 'srv', must be an absolute path; "
+        "volumes[3] has neither name nor id; volumes[4].mount is 'srv', must be an absolute path; "
         "volumes[0] and volumes[1] have the same name (a); timeout is 0, must be at least 1 second"
     )
 
@@ -187,9 +187,10 @@ def test_a_volume_that_could_not_be_made_is_replaced(volume, cloud, site):
 def test_a_volume_in_error_that_may_have_data_is_left_alone(volume, cloud, site):
     marks = {"elastigrid_site": site, "elastigrid_volume": "data", "elastigrid_on_teardown": "delete"}
     made = raw(cloud, 1, metadata={**marks, "fail": "extend"})
-    said = volume([{"name": "data", "size": 2}])
+    wanted = [{"name": "data", "size": 2, "on_teardown": "delete"}]
+    said = volume(wanted)
     assert f"data ({made['id']}): its status is error_extending" in said["msg"]
-    assert "its status is error_extending" in volume([{"name": "data", "size": 2}])["msg"]
+    assert "its status is error_extending" in volume(wanted)["msg"]
     assert volume(None, state="absent")["changes"] == ["delete data (error_extending)"]
     assert ours(cloud, site) == []
 
