@@ -23,6 +23,59 @@ NEUTRONS_OWN = ("network:dhcp", "network:distributed")
 PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17}
 ANYWHERE = ("0.0.0.0/0", "::/0")
 NO_GATEWAY = "none"
+# What a user may say.
+OPTIONS: dict[str, dict[str, t.Any]] = {
+    "networks": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "name": {"type": "str", "required": True},
+            "existing": {"type": "bool", "default": False},
+            "subnets": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "name": {"type": "str"},
+                    "cidr": {"type": "str", "required": True},
+                    "gateway": {"type": "str"},
+                    "allocation_pools": {
+                        "type": "list",
+                        "elements": "dict",
+                        "options": {"start": {"type": "str", "required": True}, "end": {"type": "str", "required": True}},
+                    },
+                    "dns_servers": {"type": "list", "elements": "str", "default": []},
+                    "dhcp": {"type": "bool", "default": True},
+                },
+            },
+        },
+    },
+    "router": {
+        "type": "dict",
+        "options": {"name": {"type": "str"}, "external_network": {"type": "str"}, "subnets": {"type": "list", "elements": "str"}},
+    },
+    "security_groups": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "name": {"type": "str", "required": True},
+            "existing": {"type": "bool", "default": False},
+            "rules": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "direction": {"type": "str", "choices": ["ingress", "egress"], "default": "ingress"},
+                    "protocol": {"type": "str", "default": "any"},
+                    "ports": {"type": "list", "elements": "str", "default": []},
+                    "remote": {"type": "list", "elements": "str", "required": True},
+                },
+            },
+        },
+    },
+}
 
 
 class Refused(Exception):
@@ -105,6 +158,7 @@ class Plan(t.NamedTuple):
     after: dict[str, t.Any]
     surplus: list[dict[str, str]]
     """What carries the site's mark but is not wanted."""
+    external_network: dict[str, str] | None = None
 
 
 def errors(networks: list[Thing], router: Thing | None, groups: list[Thing]) -> list[str]:
@@ -131,6 +185,8 @@ def errors(networks: list[Thing], router: Thing | None, groups: list[Thing]) -> 
             if name not in own:
                 found.append(f"router.subnets has {name!r}, which is no subnet of networks; {_cloud_objects.closest(name, own)}")
     for i, group in enumerate(groups):
+        if group["existing"] and group["rules"]:
+            found.append(f"security_groups[{i}] is existing and has rules, but an existing group is never changed: leave rules out")
         for j, rule in enumerate(group["rules"]):
             found += _rule_errors(f"security_groups[{i}].rules[{j}]", rule)
     return found
@@ -288,7 +344,7 @@ def plan(site: str, networks: list[Thing], router: Thing | None, groups: list[Th
     planner.groups(groups)
     if planner.errors:
         raise Refused(planner.errors)
-    return Plan(planner.steps, planner.ids, planner.before, planner.after, planner.surplus())
+    return Plan(planner.steps, planner.ids, planner.before, planner.after, planner.surplus(), planner.external_network)
 
 
 class _Planner:
@@ -300,6 +356,7 @@ class _Planner:
         self.before: dict[str, t.Any] = {"networks": {}, "security_groups": {}}
         self.after: dict[str, t.Any] = {"networks": {}, "security_groups": {}}
         self.cidrs: list[tuple[str, t.Any]] = []
+        self.external_network: dict[str, str] | None = None
 
     def own(self, ref: Ref, path: str, things: list[Thing], others: t.Iterable[Thing] = ()) -> Thing | None:
         """Our object of this name. `others` are what it could be mistaken for."""
@@ -334,7 +391,7 @@ class _Planner:
         if network["existing"]:
             there = self.choose("network", name, self.found.usable(), f"{path}.name")
             if there is not None and there in self.found.own("networks", self.site):
-                self.errors.append(f"{path} is existing, but network {name!r} was made for site {self.site} and goes with it: leave existing out")
+                self.errors.append(f"{path}.name is {name!r}, which was made for site {self.site} and goes with it: leave existing out")
             if there is not None:
                 self.ids[ref] = there["id"]
                 subnets = [subnet for subnet in self.found.subnets if subnet["network_id"] == there["id"]]
@@ -384,15 +441,18 @@ class _Planner:
         name = router["name"] or self.site
         ref = Ref("routers", name)
         external = [network for network in self.found.networks if network["router:external"]]
-        outside = None
         if router["external_network"] is not None:
             outside = self.choose("external network", router["external_network"], external, "router.external_network")
         elif len(external) == 1:
             outside = external[0]
         else:
+            outside = None
             names = ", ".join(sorted(network["name"] for network in external))
             self.errors.append(f"router.external_network is not set, and this cloud has {f'several: {names}' if names else 'no external network at all'}")
-        gateway = {"network_id": outside["id"]} if outside else {}
+        if outside is None:
+            return
+        self.external_network = {"id": outside["id"], "name": outside["name"]}
+        gateway = {"network_id": outside["id"]}
 
         there = self.own(ref, "router.name", self.found.own("routers", self.site))
         attached: dict[str, Thing] = {}
@@ -400,7 +460,7 @@ class _Planner:
             self.create(ref, {"external_gateway_info": gateway})
         else:
             attached = self.found.interfaces(there["id"])
-            if (there["external_gateway_info"] or {}).get("network_id") != gateway.get("network_id"):
+            if (there["external_gateway_info"] or {}).get("network_id") != outside["id"]:
                 self.steps.append(Step("update", ref, {"external_gateway_info": gateway}, there["id"]))
 
         candidates = {
@@ -425,20 +485,29 @@ class _Planner:
             subnets = sorted(own[subnet_id] for subnet_id in own.keys() & attached.keys())
             self.before["router"] = {"name": name, "external_network": names.get(network_id, network_id), "subnets": subnets}
         self.after["router"] = {
-            "name": name, "external_network": names.get(gateway.get("network_id")), "subnets": sorted(subnet.name.split("/")[-1] for subnet in wanted)
+            "name": name, "external_network": outside["name"], "subnets": sorted(subnet.name.split("/")[-1] for subnet in wanted)
         }  # fmt: skip
 
     def groups(self, groups: list[Thing]) -> None:
         own = self.found.own("security_groups", self.site)
         others = [group for group in self.found.security_groups if group not in own and group["project_id"] == self.found.project]
         names = {group["id"]: group["name"] for group in [*own, *others]}
-        there = {}
+        there: dict[str, Thing | None] = {}
         for i, group in enumerate(groups):
-            ref = Ref("security_groups", group["name"])
-            there[group["name"]] = self.own(ref, f"security_groups[{i}].name", own, others)
-            if there[group["name"]] is None:
+            path, name = f"security_groups[{i}].name", group["name"]
+            ref = Ref("security_groups", name)
+            if group["existing"]:
+                if chosen := self.choose("security group", name, [*others, *own], path):
+                    self.ids[ref] = chosen["id"]
+                if chosen in own:
+                    self.errors.append(f"{path} is {name!r}, which was made for site {self.site} and goes with it: leave existing out")
+                continue
+            there[name] = self.own(ref, path, own, others)
+            if there[name] is None:
                 self.create(ref, {})
         for i, group in enumerate(groups):
+            if group["existing"]:
+                continue
             # The path of the entry is known only here, and a function made in a loop must not look it up later.
             wanted = rules(group["rules"], lambda name, path=f"security_groups[{i}].rules": self.remote(path, name, there, others))
             current = there[group["name"]]

@@ -111,12 +111,17 @@ options:
     default: []
     suboptions:
       name:
-        description: Name of the group.
+        description: Name of the group. With O(security_groups[].existing) also its id.
         type: str
         required: true
+      existing:
+        description: Whether the group is only looked up. It is never made, changed or deleted.
+        type: bool
+        default: false
       rules:
         description:
-          - What is allowed. As long as no rule has O(security_groups[].rules[].direction=egress), everything may leave, as Neutron has it in every new group;
+          - What is allowed. Not of an existing group.
+          - As long as no rule has O(security_groups[].rules[].direction=egress), everything may leave, as Neutron has it in every new group;
             with one, only what the rules say.
         type: list
         elements: dict
@@ -200,7 +205,12 @@ security_groups:
   elements: dict
   returned: O(state=present)
   sample:
-    - {name: demo-inside, id: ea37c222-b8bf-4fcd-a3ed-6ec996c7495f}
+    - {name: demo-inside, id: ea37c222-b8bf-4fcd-a3ed-6ec996c7495f, existing: false}
+external_network:
+  description: The network outside that the router is connected to, with its C(id) and C(name). Null without O(router).
+  type: dict
+  returned: O(state=present)
+  sample: {id: 92b7598b-5bbc-4b95-9c04-af1e1060b299, name: public}
 steps:
   description: What was done, or would be in check mode, one sentence a change. After a failure, what was done before.
   type: list
@@ -226,43 +236,6 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.elastigrid.site.plugins.module_utils import _cloud_objects, _openstack, _site_network
 from ansible_collections.elastigrid.site.plugins.module_utils._site_network import Found, Plan, Ref, Step
-
-NETWORK = {
-    "name": {"type": "str", "required": True},
-    "existing": {"type": "bool", "default": False},
-    "subnets": {
-        "type": "list",
-        "elements": "dict",
-        "default": [],
-        "options": {
-            "name": {"type": "str"},
-            "cidr": {"type": "str", "required": True},
-            "gateway": {"type": "str"},
-            "allocation_pools": {
-                "type": "list",
-                "elements": "dict",
-                "options": {"start": {"type": "str", "required": True}, "end": {"type": "str", "required": True}},
-            },
-            "dns_servers": {"type": "list", "elements": "str", "default": []},
-            "dhcp": {"type": "bool", "default": True},
-        },
-    },
-}
-ROUTER = {"name": {"type": "str"}, "external_network": {"type": "str"}, "subnets": {"type": "list", "elements": "str"}}
-SECURITY_GROUP = {
-    "name": {"type": "str", "required": True},
-    "rules": {
-        "type": "list",
-        "elements": "dict",
-        "default": [],
-        "options": {
-            "direction": {"type": "str", "choices": ["ingress", "egress"], "default": "ingress"},
-            "protocol": {"type": "str", "default": "any"},
-            "ports": {"type": "list", "elements": "str", "default": []},
-            "remote": {"type": "list", "elements": "str", "required": True},
-        },
-    },
-}
 
 
 def look(cloud: _openstack.Cloud, with_ports: bool) -> Found:
@@ -364,9 +337,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec=_openstack.argument_spec(
             site={"type": "str", "required": True},
-            networks={"type": "list", "elements": "dict", "default": [], "options": NETWORK},
-            router={"type": "dict", "options": ROUTER},
-            security_groups={"type": "list", "elements": "dict", "default": [], "options": SECURITY_GROUP},
+            **_site_network.OPTIONS,
             state={"type": "str", "choices": ["present", "absent"], "default": "present"},
         ),
         supports_check_mode=True,
@@ -400,8 +371,9 @@ def main() -> None:
     def result() -> dict[str, t.Any]:
         told: dict[str, t.Any] = {"steps": done, "surplus": plan.surplus, "requests": dict(cloud.requests)}
         if not absent:
-            told["networks"] = [{"name": one["name"], "id": worker.ids.get(Ref("networks", one["name"])), "existing": one["existing"]} for one in networks]
-            told["security_groups"] = [{"name": one["name"], "id": worker.ids.get(Ref("security_groups", one["name"]))} for one in groups]
+            told["external_network"] = plan.external_network
+            for kind in ("networks", "security_groups"):
+                told[kind] = [{"name": one["name"], "id": worker.ids.get(Ref(kind, one["name"])), "existing": one["existing"]} for one in module.params[kind]]
         return told
 
     for step in plan.steps:

@@ -4,9 +4,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import typing as t
 
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.elastigrid.site.plugins.module_utils import _fleet, _site_network
 from ansible_collections.elastigrid.site.plugins.module_utils._checks._common import each, show, twice
 from ansible_collections.elastigrid.site.plugins.module_utils._dn import is_slash
 
@@ -49,6 +53,15 @@ SPEC: dict[str, dict[str, t.Any]] = {
             "sandbox_ca": {"type": "bool"},
         },
     },
+    # What provision.yml makes in OpenStack.
+    "site_cloud": {"type": "str"},
+    "site_image": {"type": "str"},
+    "site_flavor": {"type": "str"},
+    "site_public_key": {"type": "str"},
+    "site_subnet": {"type": "str"},
+    "site_ssh_from": {"type": "list", "elements": "str"},
+    "site_network": {"type": "dict", "options": _site_network.OPTIONS},
+    "site_pools": {"type": "dict"},
 }
 
 ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
@@ -71,7 +84,25 @@ def check(variables: dict[str, t.Any], groups: dict[str, list[str]], group_names
         files = [key for key in ("ca_dir", "host_cert", "host_key") if key in trust]
         if len(files) != (0 if trust.get("sandbox_ca") else 3):
             errors.append(f"site_trust has {', '.join(trust) or 'nothing'}, must have either ca_dir, host_cert and host_key, or sandbox_ca: true")
-    return errors
+    return errors + cloud(variables)
+
+
+def cloud(variables: dict[str, t.Any]) -> list[str]:
+    """What is wrong between the variables that say what a site has in OpenStack, in the words of the modules that make it."""
+    errors = []
+    subnets = [("site_subnet", variables["site_subnet"])] if "site_subnet" in variables else []
+    for path, subnet in [*subnets, *each("site_ssh_from", variables.get("site_ssh_from", []))]:
+        try:
+            ipaddress.ip_network(subnet)
+        except ValueError as error:
+            errors.append(f"{path} is {show(subnet)}, must be a subnet such as 10.77.0.0/24: {error}")
+    if "site_network" in variables:
+        network = ArgumentSpecValidator(_site_network.OPTIONS).validate(variables["site_network"]).validated_parameters
+        errors += [f"site_network.{error}" for error in _site_network.errors(network["networks"], network["router"], network["security_groups"])]
+    # What provision.yml gives all pools is as good as set.
+    given = {"flavor": "any", "image": "any", "networks": ["any"]}
+    wrong = _fleet.pools_of(variables.get("site_pools", {}), given, True, variables.get("site_name", "site"))[1]
+    return errors + [f"site_{error}" for error in wrong]
 
 
 def accounts(path: str, entries: list[dict[str, t.Any]]) -> list[str]:

@@ -33,7 +33,7 @@ def rule(remote, **options):
 
 
 def group(name="demo-inside", *rules):
-    return {"name": name, "rules": list(rules)}
+    return {"name": name, "existing": False, "rules": list(rules)}
 
 
 def pool(start, end):
@@ -150,6 +150,8 @@ def test_right_wishes(wish):
         (([network(subnets=[subnet(), subnet("10.78.0.0/24")])], None, []), ["networks[0].subnets has the name 'demo' more than once"]),
         (([{**network(), "existing": True}], None, []),
          ["networks[0] is existing and has subnets, but an existing network is never changed: leave subnets out"]),
+        (([], None, [{**group("default", rule("0.0.0.0/0")), "existing": True}]),
+         ["security_groups[0] is existing and has rules, but an existing group is never changed: leave rules out"]),
         (([network()], router(subnets=["dmo"]), []), ["router.subnets has 'dmo', which is no subnet of networks; the closest: demo"]),
         (([], None, [group("a"), group("a")]), ["security_groups has the name 'a' more than once"]),
         (([], None, [group("a", rule("0.0.0.0/0", protocol="tpc"))]),
@@ -192,6 +194,7 @@ def test_from_nothing_in_the_order_in_which_things_need_each_other():
     unmade = Ref("security_groups", "demo-inside")
     assert plan.steps[5].body == {one._replace(group=one.group and unmade) for one in inside()}
     assert plan.before == {"networks": {}, "security_groups": {}}
+    assert plan.external_network == {"id": "public-id", "name": "public"}
 
 
 def test_references_become_ids():
@@ -261,10 +264,11 @@ def test_servers_on_an_ipv6_subnet_choose_their_addresses():
     assert (body["ip_version"], body["gateway_ip"], body["ipv6_address_mode"], body["ipv6_ra_mode"]) == (6, "fd00:77::1", "slaac", "slaac")
 
 
-def test_existing_networks_are_only_looked_up():
-    plan = _site_network.plan("demo", [network("private", existing=True), network("public-id", existing=True)], None, [], found())
+def test_what_exists_is_only_looked_up():
+    networks = [network("private", existing=True), network("public-id", existing=True)]
+    plan = _site_network.plan("demo", networks, None, [{**group("default"), "existing": True}], found())
     assert plan.steps == []
-    assert plan.ids == {Ref("networks", "private"): "private-id", Ref("networks", "public-id"): "public-id"}
+    assert plan.ids == {Ref("networks", "private"): "private-id", Ref("networks", "public-id"): "public-id", Ref("security_groups", "default"): "default-id"}
 
 
 def test_what_is_no_longer_wanted_is_told_and_left():
@@ -286,7 +290,11 @@ SEVERAL = found([{**PUBLIC, "id": "other-id", "name": "other"}])
         (([network("private", existing=True)], None, []), found([{**PRIVATE, "id": "second"}]),
          "networks[0].name is 'private', but 2 networks have the name 'private': give an id instead (private-id, second)"),
         (([network("demo", existing=True)], None, []), COMPLETE,
-         "networks[0] is existing, but network 'demo' was made for site demo and goes with it: leave existing out"),
+         "networks[0].name is 'demo', which was made for site demo and goes with it: leave existing out"),
+        (([], None, [{**group("demo-inside"), "existing": True}]), COMPLETE,
+         "security_groups[0].name is 'demo-inside', which was made for site demo and goes with it: leave existing out"),
+        (([], None, [{**group("defalt"), "existing": True}]), found(),
+         "security_groups[0].name is 'defalt', but there is no security group 'defalt' in this cloud; the closest: default"),
         (([network("private")], None, []), found(),
          "networks[0].name is 'private', but there is a network of this name that was not made for site demo: "
          "set existing: true to use it, or choose another name"),
