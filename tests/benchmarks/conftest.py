@@ -34,8 +34,9 @@ RENAMED = {
     "10.89.77.": "10.89.82.",
 }
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
-BEGIN, END = "<!-- begin: written by make benchmarks -->", "<!-- end -->"
-SECTIONS: dict[str, list[str]] = {}
+# Each file of benchmarks writes its own part of the document, when all that is in it has passed.
+BEGIN, END = "<!-- begin: {} -->", "<!-- end: {} -->"
+SECTIONS: dict[str, dict[str, list[str]]] = {}
 
 
 class Task(t.NamedTuple):
@@ -193,7 +194,7 @@ def bench() -> t.Iterator[Bench]:
 @pytest.fixture
 def report(request: pytest.FixtureRequest) -> list[str]:
     """The lines that a benchmark tells, in Markdown."""
-    return SECTIONS.setdefault(request.node.name, [])
+    return SECTIONS.setdefault(request.path.stem, {}).setdefault(request.node.name, [])
 
 
 def table(*rows: t.Sequence[t.Any]) -> list[str]:
@@ -217,15 +218,22 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_terminal_summary(terminalreporter, exitstatus: int, config: pytest.Config) -> None:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     commit = git("rev-parse", "--short", "HEAD") + (" with changes" if git("status", "--porcelain", "--", "roles", "plugins", "playbooks", "ansible.cfg") else "")
-    lines = [
-        f"{datetime.date.today()}, commit {commit}; {os.cpu_count()} cores, {memory:.0f} GiB, load average at the start {config.stash['load']}.",
-        f"Command: `BENCHMARK_SIZES={','.join(map(str, SIZES))} {' '.join([pathlib.Path(sys.argv[0]).name, *sys.argv[1:]])}`",
-        "",
-        *(line for section in SECTIONS.values() for line in section),
-    ]
-    text = "\n".join(lines).strip()
-    terminalreporter.write(f"\n{text}\n\n")
-    passed = terminalreporter.stats.get("passed", [])
-    if exitstatus == 0 and len(passed) == 3:
-        before, rest = DOCUMENT.read_text().split(BEGIN)
-        DOCUMENT.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.split(END)[1]}")
+    passed = {report.nodeid for report in terminalreporter.stats.get("passed", [])}
+    for name, sections in SECTIONS.items():
+        lines = [
+            f"{datetime.date.today()}, commit {commit}; {os.cpu_count()} cores, {memory:.0f} GiB, load average at the start {config.stash['load']}.",
+            f"Command: `{settings()}pytest tests/benchmarks/{name}.py`",
+            "",
+            *(line for section in sections.values() for line in section),
+        ]
+        text = "\n".join(lines).strip()
+        terminalreporter.write(f"\n{text}\n\n")
+        if exitstatus == 0 and passed >= {item.nodeid for item in terminalreporter._session.items if item.path.stem == name}:
+            before, rest = DOCUMENT.read_text().split(BEGIN.format(name))
+            after = rest.split(END.format(name))[1]
+            DOCUMENT.write_text(f"{before}{BEGIN.format(name)}\n\n{text}\n\n{END.format(name)}{after}")
+
+
+def settings() -> str:
+    """The environment variables that make a run larger or smaller than usual, as words of a command."""
+    return "".join(f"{name}={value} " for name, value in sorted(os.environ.items()) if name.startswith("BENCHMARK_"))
