@@ -16,7 +16,6 @@ import re
 import resource
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 import typing as t
