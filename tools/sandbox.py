@@ -231,6 +231,20 @@ def ensure_package_cache(settings: dict, address: str) -> None:
     )  # fmt: skip
 
 
+def ensure_network(settings: dict) -> str:
+    """Image, network, shared volume and package cache: all that nodes need. Returns the address of the latter."""
+    subnet = ipaddress.ip_network(settings["subnet"])
+    gateway, proxy = str(subnet[1]), str(subnet[2])
+    ensure_inotify_instances()
+    ensure_image()
+    if not exists("network", network_name(settings)):
+        podman("network", "create", "--disable-dns", "--subnet", str(subnet), "--gateway", gateway, network_name(settings))
+    if not exists("volume", network_name(settings)):
+        podman("volume", "create", network_name(settings))
+    ensure_package_cache(settings, proxy)
+    return proxy
+
+
 # --- Nodes --------------------------------------------------------------------------------------------------------------
 
 
@@ -254,15 +268,15 @@ def ensure_key(path: pathlib.Path) -> str:
     return path.with_suffix(".pub").read_text()
 
 
-def seed(name: str, variables: dict, hostkey: pathlib.Path, proxy: str) -> bytes:
+def seed(name: str, address: str, hostkey: pathlib.Path, authorized_keys: str, proxy: str) -> bytes:
     """What cloud-init would give a virtual machine, as a tar archive: its keys, its name and its package proxy."""
     short = name.split(".")[0]
     files = {
-        "etc/hosts": (f"127.0.0.1 localhost\n{variables['site_address']} {name} {short}\n", 0o644, 0),
+        "etc/hosts": (f"127.0.0.1 localhost\n{address} {name} {short}\n", 0o644, 0),
         "etc/apt/apt.conf.d/01sandbox": (f'Acquire::http::Proxy "http://{proxy}:3142";\n', 0o644, 0),
         "etc/ssh/ssh_host_ed25519_key": (hostkey.read_text(), 0o600, 0),
         "etc/ssh/ssh_host_ed25519_key.pub": (hostkey.with_suffix(".pub").read_text(), 0o644, 0),
-        "home/debian/.ssh/authorized_keys": (ensure_key(KEY), 0o600, 1000),
+        "home/debian/.ssh/authorized_keys": (authorized_keys, 0o600, 1000),
     }
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as archive:
@@ -273,8 +287,40 @@ def seed(name: str, variables: dict, hostkey: pathlib.Path, proxy: str) -> bytes
     return stream.getvalue()
 
 
+def start_container(settings: dict, name: str, address: str, *options: str, image: str = IMAGE) -> None:
+    """A new container that runs systemd and belongs to the sandbox."""
+    podman(
+        "run", "--detach", "--name", name, "--label", f"{LABEL}={settings['name']}", "--network", network_name(settings), "--ip", address,
+        "--privileged", "--systemd=always", *options, image, "/sbin/init",
+    )  # fmt: skip
+
+
+def wait_for_systemd(name: str) -> None:
+    wait(f"systemd in {name}", lambda: answers(name, "systemctl", "show", "--property=Version"))
+
+
+def start_node(settings: dict, name: str, address: str, hostname: str, *options: str) -> None:
+    shared = f"{network_name(settings)}:{settings['shared']}"
+    start_container(settings, name, address, "--hostname", hostname, "--no-hosts", "--volume", shared, *options)
+
+
+def is_seeded(name: str) -> bool:
+    """False also for a node that a former run made and then was cut off."""
+    return answers(name, "test", "-e", "/etc/ssh/ssh_host_ed25519_key")
+
+
+def plant(name: str, archive: bytes) -> None:
+    """Give a node its seed; sshd listens from then on."""
+    wait_for_systemd(name)
+    podman("exec", "--interactive", name, "tar", "--extract", "--directory=/", input=archive, text=False)
+    # The package lists count as old however young the image is: they are empty.
+    script = "chown -R debian: /home/debian/.ssh && chmod 700 /home/debian/.ssh && touch --date @0 /var/lib/apt/lists"
+    podman("exec", name, "sh", "-c", f"{script} && systemctl reset-failed ssh && systemctl restart ssh")
+
+
 def ensure_node(settings: dict, name: str, variables: dict, proxy: str) -> bool:
     """Create and start one node; True if it was not there."""
+    address = variables["site_address"]
     hostkey = STATE / settings["name"] / "hosts" / name / "ssh_host_ed25519_key"
     new = not exists("container", name)
     if not new and not hostkey.exists():
@@ -283,20 +329,12 @@ def ensure_node(settings: dict, name: str, variables: dict, proxy: str) -> bool:
     if new:
         for facts in (CACHE / "facts").glob(f"*{name}"):  # of a former node of this name
             facts.unlink()
-        podman(
-            "run", "--detach", "--name", name, "--hostname", name, "--label", f"{LABEL}={settings['name']}",
-            "--network", network_name(settings), "--ip", variables["site_address"], "--no-hosts", "--privileged", "--systemd=always",
-            "--volume", f"{network_name(settings)}:{settings['shared']}", IMAGE, "/sbin/init",
-        )  # fmt: skip
+        start_node(settings, name, address, name)
     else:
         podman("start", name)
-    if not answers(name, "test", "-e", "/etc/ssh/ssh_host_ed25519_key"):  # new, or a former run was cut off here
-        wait(f"systemd in {name}", lambda: answers(name, "systemctl", "show", "--property=Version"))
-        podman("exec", "--interactive", name, "tar", "--extract", "--directory=/", input=seed(name, variables, hostkey, proxy), text=False)
-        # The package lists count as old however young the image is: they are empty.
-        script = "chown -R debian: /home/debian/.ssh && chmod 700 /home/debian/.ssh && touch --date @0 /var/lib/apt/lists"
-        podman("exec", name, "sh", "-c", f"{script} && systemctl reset-failed ssh && systemctl restart ssh")
-    wait_for_ssh(name, variables["site_address"])
+    if not is_seeded(name):
+        plant(name, seed(name, address, hostkey, ensure_key(KEY), proxy))
+    wait_for_ssh(name, address)
     return new
 
 
@@ -342,15 +380,7 @@ def write_ssh_files(settings: dict, nodes: dict[str, dict]) -> None:
 
 def up(settings: dict, nodes: dict[str, dict]) -> None:
     started = time.monotonic()
-    subnet = ipaddress.ip_network(settings["subnet"])
-    gateway, proxy = str(subnet[1]), str(subnet[2])
-    ensure_inotify_instances()
-    ensure_image()
-    if not exists("network", network_name(settings)):
-        podman("network", "create", "--disable-dns", "--subnet", str(subnet), "--gateway", gateway, network_name(settings))
-    if not exists("volume", network_name(settings)):
-        podman("volume", "create", network_name(settings))
-    ensure_package_cache(settings, proxy)
+    proxy = ensure_network(settings)
     known = STATE / settings["name"] / "nodes.json"
     others = json.loads(known.read_text()) if known.exists() else {}
     ensure_key(KEY)
@@ -377,7 +407,8 @@ def destroy(settings: dict) -> None:
         if exists(kind, network_name(settings)):
             podman(kind, "rm", "--force", network_name(settings))
     shutil.rmtree(STATE / settings["name"], ignore_errors=True)
-    if not podman("ps", "--all", "--quiet", "--filter", f"label={LABEL}").strip():
+    # Every podman container of this host was started in that namespace, not only ours.
+    if not podman("ps", "--all", "--quiet").strip():
         end_mount_namespace()
         if not any(path.is_dir() and path != KEY.parent for path in STATE.iterdir()):
             shutil.rmtree(STATE)

@@ -26,6 +26,36 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(ROOT / ".cache" / "collections")
 
 
+class Hypervisor:
+    """The process of hypervisor.py, for the cloud of the tests."""
+
+    domain = "cloud.test"
+    subnet = "10.89.90.0/24"
+    gateway = "10.89.90.1"
+    pool = ("10.89.90.20", "10.89.90.199")
+    """What a Neutron subnet may hand out: the rest belongs to the gateway, the package cache and the cloud itself."""
+
+    def __init__(self, cloud_name: str, log: pathlib.Path) -> None:
+        self.log = log
+        self._command = [sys.executable, str(ROOT / "tests" / "cloud" / "hypervisor.py"), "--cloud", cloud_name, "--domain", self.domain]
+        # Past any proxy.
+        self._environment = dict(os.environ)
+
+    def start(self) -> None:
+        with open(self.log, "a") as log:
+            self._process = subprocess.Popen(self._command, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def down(self) -> None:
+        self._process.terminate()
+        self._process.wait()
+        done = subprocess.run([*self._command, "--down"], env=self._environment, text=True, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+
 class RunModule(t.Protocol):
     def __call__(self, name: str, args: dict[str, t.Any], check: bool = False, kill_after: float | None = None) -> dict[str, t.Any]: ...
 
@@ -51,6 +81,16 @@ def site(cloud: t.Any) -> t.Iterator[str]:
     name = f"test-{uuid.uuid4().hex[:8]}"
     yield name
     clean(cloud, name)
+
+
+@pytest.fixture
+def hypervisor(cloud_name: str, tmp_path: pathlib.Path) -> t.Iterator[Hypervisor]:
+    """Servers in a subnet `hypervisor.subnet` become nodes that one can log in to, named <server>.`hypervisor.domain`. Needs tools/cloud.py up."""
+    hypervisor = Hypervisor(cloud_name, tmp_path / "hypervisor.log")
+    hypervisor.start()
+    yield hypervisor
+    print(hypervisor.log.read_text())  # pytest shows it if the test failed
+    hypervisor.down()
 
 
 @pytest.fixture
