@@ -12,6 +12,7 @@ import collections
 import concurrent.futures
 import email.utils
 import json
+import os
 import random
 import threading
 import time
@@ -100,6 +101,8 @@ class Cloud:
             if name and name not in known:
                 where = config.config_filename or "none that can be read"
                 raise CloudError(f"cloud is {name!r}, but clouds.yaml ({where}) has no such cloud; {_cloud_objects.closest(name, known)}") from error
+            if not name and "OS_CLOUD" not in os.environ and "OS_AUTH_URL" not in os.environ:
+                raise CloudError(f"no cloud is named, neither by an option nor by OS_CLOUD or OS_AUTH_URL; clouds.yaml has: {', '.join(known) or 'none'}") from error
             raise CloudError(f"cloud {name or '(unnamed)'}: {error}") from error
         self.name = self._region.name or name or "(environment)"
         self.requests: collections.Counter[str] = collections.Counter()
@@ -216,10 +219,11 @@ class Cloud:
         wanted = {"service_type": service, "interface": region.get_interface(service), "region_name": region.region_name}
         if self._session.get_endpoint(**wanted, skip_discovery=True) is None:
             raise CloudError(f"cloud {self.name}: its catalog has no endpoint for {service} (interface {wanted['interface']}, region {wanted['region_name']})")
-        url = self._session.get_endpoint(**wanted, min_version=(major, 0), max_version=(major, "latest"))
-        if url is None:
+        found = self._session.auth.get_endpoint_data(self._session, **wanted, min_version=(major, 0), max_version=(major, "latest"))
+        # Where the versions could not be read, keystoneauth gives the address without one.
+        if found is None or found.api_version is None:
             raise keystoneauth1.exceptions.DiscoveryFailure(f"the endpoint of {service} does not tell its versions")
-        return url
+        return found.url
 
     def _patiently(self, what: str, ask: t.Callable[[], t.Any]) -> t.Any:
         """Ask Keystone or a discovery document, again and again while there is no answer."""

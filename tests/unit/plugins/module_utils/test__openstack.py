@@ -195,12 +195,14 @@ def test_pauses_grow_to_a_limit() -> None:
 @pytest.mark.parametrize(
     ("text", "name", "expected"),
     [
+        ("clouds: {demo: {}, other: {}}", None, "no cloud is named, neither by an option nor by OS_CLOUD or OS_AUTH_URL; clouds.yaml has: demo, other"),
         ("clouds: {demo: {}, other: {}}", "dmo", "cloud is 'dmo', but clouds.yaml ({path}) has no such cloud; the closest: demo"),
         ("clouds: [", "demo", "cloud is 'demo', but clouds.yaml (none that can be read) has no such cloud; there is none at all"),
         ("clouds: {demo: {auth: {username: me}}}", "demo", "cloud demo: Auth plugin requires parameters which were not given: auth_url"),
     ],
 )
-def test_bad_clouds(tmp_path: pathlib.Path, text: str, name: str, expected: str) -> None:
+def test_bad_clouds(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, text: str, name: str | None, expected: str) -> None:
+    monkeypatch.delenv("OS_CLOUD", raising=False)
     path = tmp_path / "clouds.yaml"
     path.write_text(text)
     with pytest.raises(_openstack.CloudError) as caught:
