@@ -64,15 +64,21 @@ def serial(volume_id: str) -> str:
     return volume_id[:20]
 
 
-def names(volume_id: str) -> list[str]:
+def names(volume_id: str, own: str | None = None) -> list[str]:
     """All names below /dev/disk/by-id that udev gives to the disk of a volume, as patterns of glob(7).
 
-    In this order: virtio-blk; virtio-scsi and emulated SCSI (each with the serial that the hypervisor cut off, or left whole); WWN; NVMe.
+    `own` is the serial where it is another one. In this order: virtio-blk; virtio-scsi and emulated SCSI (each with the serial that the
+    hypervisor cut off, or left whole); WWN; NVMe.
     """
-    short = serial(volume_id)
+    short = own or serial(volume_id)
     found = [f"{kind}{text}" for kind in ("virtio-", "scsi-0QEMU_QEMU_HARDDISK_", "scsi-SQEMU_QEMU_HARDDISK_") for text in (short, volume_id)]
     found += [f"wwn-0x{volume_id.replace('-', '')}", f"nvme-*_{short}"]
     return [f"/dev/disk/by-id/{name}" for name in found]
+
+
+def names_of(disk: Disk) -> list[str]:
+    """The patterns by which a disk is looked for."""
+    return names(disk["id"], disk["serial"]) if disk["id"] else [disk["device"]]
 
 
 def called(disk: Disk) -> str:
@@ -89,7 +95,7 @@ def input_errors(disks: list[Disk], wait: int) -> list[str]:
         if disk["id"] is not None and not ID.fullmatch(disk["id"]):
             errors.append(f"{where}.id is {disk['id']!r}, must be the id of a volume such as 6f3f1c9e-0b6c-4c52-8b6e-2f7f6a0a7c11")
         device = disk["device"]
-        if device is not None and not re.fullmatch(r"/dev/(disk/by-[a-z]+|mapper)/[^/\s,]+", device):
+        if device is not None and not re.fullmatch(r"/dev/(disk/by-[a-z]+|mapper)/[^/\s,*?[]+", device):
             errors.append(f"{where}.device is {device!r}, must be a name that stays the same, below /dev/disk/by-* or /dev/mapper")
         errors += [f"{where}.path {fault}" for fault in path_faults(disk["path"])]
         if disk["force_format"] is not None and disk["force_format"] != (disk["id"] or device):
@@ -97,6 +103,8 @@ def input_errors(disks: list[Disk], wait: int) -> list[str]:
         if disk["size"] is not None and disk["size"] < 1:
             errors.append(f"{where}.size is {disk['size']}, must be at least 1 (GiB)")
         errors += [f"{where}.options has {option!r}, must be an option of mount(8) each" for option in disk["options"] if not re.fullmatch(r"[^\s,]+", option)]
+        if disk["serial"] is not None and not re.fullmatch(r"[\w.-]+", disk["serial"]):
+            errors.append(f"{where}.serial is {disk['serial']!r}, must be letters, digits, dots, _ and -")
     for key in ("id", "device", "path"):
         places: dict[str, list[str]] = {}
         for i, disk in enumerate(disks):
@@ -235,7 +243,8 @@ def steps(disk: Disk, facts: Facts, mounts: list[Mount]) -> tuple[list[str], lis
         return [], [f"{facts.device} is not formatted: {'; '.join(users + found)}"]
     if found and not disk["force_format"]:
         which = disk["id"] or disk["device"]
-        return [], [f"{facts.device} is not blank, so that it is not formatted as {disk['fstype']}: {'; '.join(found)}. To lose all that, set force_format: {which}"]
+        refusal = f"{facts.device} is not blank, so that it is not formatted as {disk['fstype']}: {'; '.join(found)}"
+        return [], [f"{refusal}. To lose all that, set force_format: {which}"]
     return ["format", *mount], []
 
 
@@ -309,7 +318,7 @@ def errors_to_unmount(disk: Disk, facts: Facts | None, is_ours: bool, users: lis
     if facts:
         elsewhere = [mount.path for mount in mounts if mount.number == facts.number and not (is_ours and mount.path == path)]
         if elsewhere:
-            errors.append(f"it is mounted at {', '.join(dict.fromkeys(elsewhere))}, too" if is_ours else f"it is mounted at {', '.join(dict.fromkeys(elsewhere))}, not at {path}")
+            errors.append(f"it is mounted at {', '.join(dict.fromkeys(elsewhere))}, {'too' if is_ours else f'not at {path}'}")
         errors += [f"it is part of {', '.join(facts.holders)}"] if facts.holders else []
         errors += ["it is swap space"] if facts.is_swap else []
         if facts.is_claimed and not errors and not is_ours:

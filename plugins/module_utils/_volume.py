@@ -320,5 +320,6 @@ def over_quota(refused: list[Wanted], volumes: t.Mapping[str, Volume | None], li
     return (
         f"the quota of the project does not allow {', '.join(wanted.name for wanted in refused)}: "
         f"{len(new)} more volumes with {gigabytes} more GiB are asked, "
-        f"{limits['totalVolumesUsed']} of {limits['maxTotalVolumes']} volumes and {limits['totalGigabytesUsed']} of {limits['maxTotalVolumeGigabytes']} GiB are used"
+        f"{limits['totalVolumesUsed']} of {limits['maxTotalVolumes']} volumes and "
+        f"{limits['totalGigabytesUsed']} of {limits['maxTotalVolumeGigabytes']} GiB are used"
     )

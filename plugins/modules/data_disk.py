@@ -16,8 +16,8 @@ description:
   - A disk is formatted only if there is no signature (C(blkid -p), C(wipefs)), no partition, nobody who uses it, and only zeros in its first 4 MiB, in its last
     MiB and at 64 places between. A volume of a cloud that does not give out zeros, or whose formatting was cut off, needs O(disks[].force_format).
   - When the disk has grown, so does the file system. It is never shrunk.
-  - C(/etc/fstab) gets one line per disk, by UUID, with an option C(x-elastigrid.disk=ID) by which it is known as ours. All other lines stay as they are, byte for
-    byte. It is fstab and not a unit of systemd since that is where whoever looks for mounts looks first, and C(findmnt --verify) checks it.
+  - C(/etc/fstab) gets one line per disk, by UUID, with an option C(x-elastigrid.disk=ID) by which it is known as ours. All other lines stay as they are, byte
+    for byte. It is fstab and not a unit of systemd since that is where whoever looks for mounts looks first, and C(findmnt --verify) checks it.
   - The whole list is looked at first. If anything is wrong, nothing is done.
 author: The elastigrid.site authors (@elastigrid)
 extends_documentation_fragment:
@@ -35,8 +35,8 @@ requirements:
   - root
   - util-linux >= 2.33, and e2fsprogs or xfsprogs as the file systems require
 notes:
-  - Tested on loop devices with links in C(/dev/disk/by-id), and on a virtio-blk disk that is plugged into a running virtual machine. The names of virtio-scsi, SCSI,
-    WWN and NVMe are those of udev's rules. That a real hypervisor makes them was not seen.
+  - Tested on loop devices with links in C(/dev/disk/by-id), and on a virtio-blk disk that is plugged into a running virtual machine. The names of virtio-scsi,
+    SCSI, WWN and NVMe are those of udev's rules. That a real hypervisor makes them was not seen.
 options:
   disks:
     description: The disks. No two may have the same O(disks[].id), O(disks[].device) or O(disks[].path).
@@ -69,6 +69,9 @@ options:
       name:
         description: What messages call it.
         type: str
+      serial:
+        description: The serial of the disk as the host sees it, where that is not the first 20 characters of O(disks[].id).
+        type: str
       size:
         description: How many GiB the device has at least. It is waited until the host sees so many.
         type: int
@@ -80,7 +83,8 @@ options:
   state:
     description:
       - V(present), the disks are mounted, now and at boot.
-      - V(absent), they are not, neither now nor at boot, and may be detached. The data and the mount point stay. A disk that is busy is an error, which says by whom.
+      - V(absent), they are not, neither now nor at boot, and may be detached. The data and the mount point stay. A disk that is busy is an error, which says
+        by whom.
     type: str
     choices: [present, absent]
     default: present
@@ -123,8 +127,8 @@ EXAMPLES = r"""
 RETURN = r"""
 disks:
   description:
-    - One for each of the list, with the keys C(id), C(path), C(device), C(size) (bytes), C(fstype), C(uuid) of the file system, and C(changes), of which there are
-      V(format), V(mount), V(remount), V(grow), V(fstab) and V(unmount).
+    - One for each of the list, with the keys C(id), C(path), C(device), C(size) (bytes), C(fstype), C(uuid) of the file system, and C(changes), of which
+      there are V(format), V(mount), V(remount), V(grow), V(fstab) and V(unmount).
     - What is not known, as with a device that is not there in check mode, is null.
   type: list
   elements: dict
@@ -184,8 +188,7 @@ class Host:
 
     def device(self, disk: _data_disk.Disk) -> str | None:
         """The device that the names of a disk lead to, if it is there."""
-        patterns = _data_disk.names(disk["id"]) if disk["id"] else [glob.escape(disk["device"])]
-        links = [link for pattern in patterns for link in glob.glob(pattern) if not (disk["id"] and re.search(r"-part\d+$", link))]
+        links = [link for pattern in _data_disk.names_of(disk) for link in glob.glob(pattern) if not (disk["id"] and re.search(r"-part\d+$", link))]
         devices = sorted({os.path.realpath(link) for link in links if os.path.exists(link)})
         if len(devices) > 1:
             self.module.fail_json(msg=f"{_data_disk.called(disk)} may be {' or '.join(devices)}: {', '.join(links)} lead to different devices")
@@ -218,11 +221,10 @@ class Host:
             pause = min(LONGEST_PAUSE, pause * FACTOR)
         missing = [disk for disk in left if not devices[disk["path"]]]
         if missing and not self.module.check_mode:
-            tried = [f"{_data_disk.called(disk)} as {', '.join(_data_disk.names(disk['id']) if disk['id'] else [disk['device']])}" for disk in missing]
+            tried = [f"{_data_disk.called(disk)} as {', '.join(_data_disk.names_of(disk))}" for disk in missing]
             there = ", ".join(sorted(os.listdir("/dev/disk/by-id")) if os.path.isdir("/dev/disk/by-id") else []) or "nothing"
-            self.module.fail_json(
-                msg=f"Nothing was done: after {seconds} s there is no device for {'; '.join(tried)}. /dev/disk/by-id has {there}. Is the volume attached to this host?"
-            )
+            said = f"after {seconds} s there is no device for {'; '.join(tried)}. /dev/disk/by-id has {there}. Is the volume attached to this host?"
+            self.module.fail_json(msg=f"Nothing was done: {said}")
         return devices
 
     def is_there(self, disk: _data_disk.Disk, device: str | None) -> bool:
@@ -498,6 +500,7 @@ def main() -> None:
                     "fstype": {"type": "str", "choices": ["ext4", "xfs"]},
                     "options": {"type": "list", "elements": "str", "default": []},
                     "name": {"type": "str"},
+                    "serial": {"type": "str"},
                     "size": {"type": "int"},
                     "force_format": {"type": "str"},
                 },

@@ -30,6 +30,19 @@ SPEC: dict[str, dict[str, t.Any]] = {
             "home": {"type": "path"},
         },
     },
+    # What the inventory plugin says of each host.
+    "site_volumes": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "id": {"type": "str", "required": True},
+            "serial": {"type": "str"},
+            "name": {"type": "str"},
+            "size": {"type": "int"},
+            "mount": {"type": "path"},
+            "fstype": {"type": "str", "choices": ["ext4", "xfs"]},
+        },
+    },
     "site_vos": {
         "type": "list",
         "elements": "dict",

@@ -100,3 +100,24 @@ def test_the_accounts_of_the_site_are_judged_once():
     broken = [{**GRID01, "uid": 0}]
     assert base.check({"base_accounts": broken, "site_accounts": broken}, {}, []) == []
     assert len(site.check({"site_accounts": broken}, {}, [])) == 1
+
+
+ID = "6f3f1c9e-0b6c-4c52-8b6e-2f7f6a0a7c11"
+
+
+@pytest.mark.parametrize(
+    ("disks", "errors"),
+    [
+        ([{"id": ID, "mount": "/srv/a"}, {"device": "/dev/disk/by-id/x", "mount": "/srv/b"}], []),
+        ([{"mount": "/srv/a"}], ["base_data_disks[0] has neither id nor device, must have one of them"]),
+        ([{"id": ID, "device": "/dev/mapper/x", "mount": "/srv/a"}], ["base_data_disks[0] has both id and device, must have one of them"]),
+        ([{"id": ID, "mount": "/etc"}],
+         ["base_data_disks[0].mount is '/etc', which belongs to the system: no data disk is mounted on / or in /bin, /boot, /dev, /etc, /lib, /lib64, /proc, /root, "
+          "/run, /sbin, /sys, /usr"]),
+        ([{"id": ID, "mount": "/srv/a"}, {"id": ID, "mount": "/srv/a"}],
+         ['base_data_disks[0].mount and base_data_disks[1].mount are both "/srv/a", must differ',
+          f'base_data_disks[0].id and base_data_disks[1].id are both "{ID}", must differ']),
+    ],
+)
+def test_data_disks(disks, errors):
+    assert base.check({"base_data_disks": disks}, {}, []) == errors
