@@ -89,6 +89,7 @@ class Cloud:
         self, name: str | None = None, region: str | None = None, api_timeout: int = 60, retry_seconds: float = RETRY_SECONDS, files: list[str] | None = None
     ) -> None:
         """`files` are the places of clouds.yaml, by default those of all OpenStack tools."""
+        name = name or os.environ.get("OS_CLOUD")
         try:
             config = openstack.config.OpenStackConfig(config_files=files)
         except openstack.exceptions.ConfigException as error:
@@ -101,7 +102,7 @@ class Cloud:
             if name and name not in known:
                 where = config.config_filename or "none that can be read"
                 raise CloudError(f"cloud is {name!r}, but clouds.yaml ({where}) has no such cloud; {_cloud_objects.closest(name, known)}") from error
-            if not name and "OS_CLOUD" not in os.environ and "OS_AUTH_URL" not in os.environ:
+            if not name and "OS_AUTH_URL" not in os.environ:
                 raise CloudError(f"no cloud is named, neither by an option nor by OS_CLOUD or OS_AUTH_URL; clouds.yaml has: {', '.join(known) or 'none'}") from error
             raise CloudError(f"cloud {name or '(unnamed)'}: {error}") from error
         self.name = self._region.name or name or "(environment)"
