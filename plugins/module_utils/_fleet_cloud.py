@@ -240,7 +240,7 @@ class Fleet:
         """Delete servers, wait until they are gone, and remove the ports that Nova may have left."""
         for server in plan.delete:
             if server.slot and _fleet.is_hopeless(server, self.stuck()):
-                self._faults[server.slot] = server.fault or f"it was in {server.status} for more than {self.options.build_timeout} s"
+                self._faults[server.slot] = self.fault_of(server)
         self.remove_groups_of({server.pool for server in plan.delete} - self.wish.pools.keys() - {server.pool for server in plan.surplus})
         waiting = [*plan.delete, *plan.leaving]
         removed = {server.id for server in waiting}
@@ -274,6 +274,18 @@ class Fleet:
                     self._given_up |= {server.slot} - {None}
                 break
         self.remove_ports_of(sorted(removed & self.gone))
+
+    def fault_of(self, server: Server) -> str:
+        """Why a server did not come up. Nova writes the reason a moment after the status."""
+        if server.status == "BUILD":
+            return f"it was in BUILD for more than {self.options.build_timeout} s"
+        fault = server.fault
+        if not fault:
+            try:
+                fault = _fleet.shape(self.cloud.get("compute", f"/servers/{server.id}")["server"]).fault
+            except ApiError:
+                fault = ""
+        return fault.replace(f" {server.id}", "") or f"it was in {server.status}, and Nova gives no reason"
 
     def remove_ports_of(self, servers: list[str]) -> None:
         for start in range(0, len(servers), IDS_AT_ONCE):
@@ -450,7 +462,7 @@ class Fleet:
             return []
         reasons: dict[tuple[str, str], list[Slot]] = {}
         for slot in plan.missing:
-            reasons.setdefault((slot.pool, self._faults.get(slot, "nobody knows why")), []).append(slot)
+            reasons.setdefault((slot.pool, self._faults.get(slot, "it vanished again and again")), []).append(slot)
         quota = self.quota(plan.missing)
         sentences = []
         for (pool, reason), slots in reasons.items():

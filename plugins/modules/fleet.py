@@ -291,7 +291,7 @@ def result_of(fleet: _fleet_cloud.Fleet, check: bool) -> dict:
     floating = _fleet.floating_plan(fleet.wish, plan, fleet.servers, fleet.floating_ips)
     after = fleet.planned_lines(plan, floating) if check else fleet.lines()
     replaced, created, deleted = fleet.replaced_created_deleted(plan if check else None)
-    addresses = {server["id"]: server for server in fleet.servers_told()}
+    servers = fleet.servers_told()
     planned = {slot: None for slot in plan.create} if check else {}
     return {
         "changed": fleet.would_change(plan, floating, after) if check else bool(created or deleted or replaced or fleet.changes),
@@ -299,10 +299,10 @@ def result_of(fleet: _fleet_cloud.Fleet, check: bool) -> dict:
         "deleted": deleted,
         "replaced": replaced,
         "updated": sorted(plan.update if check else fleet.updated),
-        **{key: [addresses[server.id] for server in getattr(plan, key)] for key in ("surplus", "outdated", "unhealthy")},
+        **{key: [server for server in servers if server["id"] in {one.id for one in getattr(plan, key)}] for key in ("surplus", "outdated", "unhealthy")},
         "missing": [_fleet.server_name(fleet.wish.site, slot) for slot in plan.missing],
         "errors": fleet.errors,
-        "servers": list(addresses.values()),
+        "servers": servers,
         "volumes": _fleet.volumes(fleet.wish, {**plan.members, **planned}),
         "requests": dict(fleet.cloud.requests),
         "diff": {"before": "".join(f"{line}\n" for line in fleet.lines_before), "after": "".join(f"{line}\n" for line in after)},
