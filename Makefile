@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.cache/venv/bin:$(PATH)
 BUILT := .cache/build/elastigrid-site-$(shell awk '$$1 == "version:" {print $$2}' galaxy.yml).tar.gz
 SANDBOX_PLAYBOOK := ansible-playbook -i inventories/sandbox
 
-.PHONY: help bootstrap venv sandbox sandbox-destroy test test-long lint sanity units build test-sandbox test-vm molecule benchmarks clean
+.PHONY: help bootstrap venv sandbox sandbox-destroy test test-long lint sanity units build test-sandbox test-vm cloud cloud-destroy test-cloud molecule benchmarks clean
 
 help: ## say what the targets do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' Makefile
@@ -61,6 +61,20 @@ test-vm: venv ## run the virtual machine scenario: kernel NFS, cgroup limits
 	ansible-playbook -i inventories/vm/hosts.yml tests/vm/converge.yml; \
 	pytest tests/vm --junitxml=reports/vm.xml
 
+cloud: venv ## start an OpenStack to test against, if there is none, and say how to use it
+	@tools/bootstrap sandbox
+	@tools/cloud.py up
+
+cloud-destroy: venv ## remove the OpenStack with all that is in it, but not its images
+	@tools/cloud.py down
+
+test-cloud: venv ## run the tests that need an OpenStack, against a fresh one
+	@tools/bootstrap sandbox
+	@trap 'tools/cloud.py down' EXIT; \
+	tools/cloud.py down; \
+	tools/cloud.py up; \
+	OS_CLIENT_CONFIG_FILE=$(CURDIR)/.sandbox/cloud/clouds.yaml pytest tests/cloud -m "not campaign" --junitxml=reports/cloud.xml
+
 molecule: venv ## run each role's molecule scenario
 	@tools/bootstrap sandbox
 	@ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.cache/collections molecule test --all
@@ -71,5 +85,5 @@ benchmarks: venv ## measure: no-op run, one more worker, cold converge
 
 clean: ## remove the sandbox, all caches and reports
 	@tools/vm.py down
-	@if command -v podman >/dev/null && [[ -e .cache/venv ]]; then tools/sandbox.py clean; fi
+	@if command -v podman >/dev/null && [[ -e .cache/venv ]]; then tools/cloud.py clean; tools/sandbox.py clean; fi
 	@rm -rf .cache .sandbox .ansible .pytest_cache .ruff_cache reports tests/output

@@ -120,7 +120,7 @@ def up() -> None:
 
 def loops(place: pathlib.Path) -> dict[pathlib.Path, str]:
     """Loop devices of files below a directory."""
-    listed = json.loads(sandbox.run("losetup", "--json", "--list", "--output", "NAME,BACK-FILE").stdout or '{"loopdevices": []}')
+    listed = json.loads(sandbox.as_root("losetup", "--json", "--list", "--output", "NAME,BACK-FILE") or '{"loopdevices": []}')
     found = {pathlib.Path(loop["back-file"]): loop["name"] for loop in listed["loopdevices"]}
     return {path: device for path, device in found.items() if place in path.parents}
 
@@ -128,16 +128,16 @@ def loops(place: pathlib.Path) -> dict[pathlib.Path, str]:
 def down() -> None:
     """With the nodes and the volumes' files that a stand-in for a hypervisor has left."""
     for device in loops(PLACE).values():
-        sandbox.run("losetup", "--detach", device)
+        sandbox.as_root("losetup", "--detach", device)
     sandbox.destroy(SETTINGS)
 
 
 def clean() -> None:
-    down()
     repositories = {image.split(":")[0] for image in (PACKAGES_IMAGE, IMAGE)}
     images = {image for name in repositories for image in sandbox.podman("images", "--quiet", "--filter", f"reference={name}").split()}
     if images:
         sandbox.podman("rmi", "--force", *images)
+    down()
 
 
 def info() -> None:

@@ -81,6 +81,10 @@ def run(*command: str, **kwargs) -> subprocess.CompletedProcess:
     return result
 
 
+def as_root(*command: str) -> str:
+    return run(*(["sudo"] if os.geteuid() else []), *command).stdout
+
+
 # --- The host: what an unusual one needs is found out here, and nowhere else -------------------------------------------
 
 
@@ -154,7 +158,7 @@ def ensure_inotify_instances() -> None:
     """Each systemd node takes about eight of what the kernel gives to one user, 128 by default."""
     limit = pathlib.Path("/proc/sys/fs/inotify/max_user_instances")
     if int(limit.read_text()) < 1024:
-        run(*(["sudo"] if os.geteuid() else []), "sysctl", "--quiet", "--write", "fs.inotify.max_user_instances=1024")
+        as_root("sysctl", "--quiet", "--write", "fs.inotify.max_user_instances=1024")
 
 
 def read_bytes(path: str) -> bytes:

@@ -24,6 +24,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # pytest-ansible reads it when it is configured, which is after this file is loaded. The link in there is made by `make venv`.
 os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(ROOT / ".cache" / "collections")
+CLOUDS = os.environ.get("OS_CLIENT_CONFIG_FILE", "")
 
 
 class Hypervisor:
@@ -38,8 +39,8 @@ class Hypervisor:
     def __init__(self, cloud_name: str, log: pathlib.Path) -> None:
         self.log = log
         self._command = [sys.executable, str(ROOT / "tests" / "cloud" / "hypervisor.py"), "--cloud", cloud_name, "--domain", self.domain]
-        # Past any proxy.
-        self._environment = dict(os.environ)
+        # Past the proxy of a test.
+        self._environment = os.environ | {"OS_CLIENT_CONFIG_FILE": CLOUDS}
 
     def start(self) -> None:
         with open(self.log, "a") as log:
@@ -63,7 +64,7 @@ class RunModule(t.Protocol):
 @pytest.fixture(scope="session")
 def cloud_name() -> str:
     """The entry of clouds.yaml that the tests use."""
-    assert os.environ.get("OS_CLIENT_CONFIG_FILE"), "there is no cloud to test against: `tools/cloud.py up` makes one and says what to export"
+    assert CLOUDS, "there is no cloud to test against: `tools/cloud.py up` makes one and says what to export"
     return os.environ.get("ELASTIGRID_CLOUD", "demo")
 
 
@@ -96,7 +97,7 @@ def hypervisor(cloud_name: str, tmp_path: pathlib.Path) -> t.Iterator[Hypervisor
 @pytest.fixture
 def counted(cloud_name: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[Proxy]:
     """What the test runs from here on goes through a proxy that counts requests: `counted.calls()`. It lets fail what `inject` asks for."""
-    with Proxy(os.environ["OS_CLIENT_CONFIG_FILE"], tmp_path) as proxy:
+    with Proxy(CLOUDS, tmp_path) as proxy:
         monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(proxy.clouds))
         yield proxy
 

@@ -43,7 +43,7 @@ PROJECT_LABEL = "elastigrid.project"
 ROUTE_PROTOCOL = "89"
 SERIAL_LENGTH = 20  # virtio-blk cuts off what is longer
 
-# Makes the node's addresses and disks these and no others. Arguments: addresses, then `serial:minor` for each disk; each list one word.
+# Makes the node's addresses and disks these and no others. Arguments: addresses, then `serial:minor` for each disk (each list one word), the gateway.
 EQUIP = """\
 set -e
 addresses=$1 disks=$2
@@ -51,6 +51,8 @@ ip -4 -o addr show dev eth0 | awk '$4 ~ "/32$" {print $4}' | while read -r addre
     case " $addresses " in *" $address "*) ;; *) ip addr del "$address" dev eth0 ;; esac
 done
 for address in $addresses; do ip addr replace "$address" dev eth0; done
+# So that all in the network learn who has the address now.
+ping -c 1 -W 1 "$3" >/dev/null || :
 mkdir -p /dev/disk/by-id
 for link in /dev/disk/by-id/virtio-*; do
     case " $disks " in *" ${link##*virtio-}:"*) ;; *) rm -f "$link" ;; esac
@@ -72,6 +74,7 @@ class Body(t.NamedTuple):
 
     name: str
     address: str
+    mac: str
     key_name: str | None
     is_on: bool
     floating: tuple[str, ...]
@@ -84,12 +87,13 @@ def bodies(servers: list[dict[str, t.Any]], volumes: list[dict[str, t.Any]]) -> 
     found = {}
     for server in servers:
         ports = [port for ports in server["addresses"].values() for port in ports]
-        fixed = [port["addr"] for port in ports if port["OS-EXT-IPS:type"] == "fixed" and ipaddress.ip_address(port["addr"]) in SUBNET]
+        fixed = [port for port in ports if port["OS-EXT-IPS:type"] == "fixed" and ipaddress.ip_address(port["addr"]) in SUBNET]
         if not fixed or server["status"] == "BUILD" or not server["OS-SRV-USG:launched_at"]:
             continue
         found[server["id"]] = Body(
             server["name"],
-            fixed[0],
+            fixed[0]["addr"],
+            fixed[0]["OS-EXT-IPS-MAC:mac_addr"],
             server["key_name"],
             server["status"] != "SHUTOFF",
             tuple(sorted(port["addr"] for port in ports if port["OS-EXT-IPS:type"] == "floating")),
@@ -134,8 +138,8 @@ class Hypervisor:
 
     def nodes(self) -> dict[str, str]:
         """Ids of the servers that have a node, and whether it is running."""
-        listed = sandbox.podman("ps", "--all", "--filter", f"label={PROJECT_LABEL}={self.project}", "--format", "{{.Names}} {{.State}}")
-        return dict(line.split() for line in listed.splitlines())
+        listed = sandbox.podman("ps", "--all", "--filter", f"label={PROJECT_LABEL}={self.project}", "--format", "json")
+        return {container["Names"][0]: container["State"] for container in json.loads(listed)}
 
     def remove(self, servers: set[str]) -> None:
         for server in sorted(servers):
@@ -153,7 +157,8 @@ class Hypervisor:
             return
         hostname = f"{body.name}.{self.domain}"
         if state is None:
-            sandbox.start_node(testcloud.SETTINGS, server, body.address, hostname, "--label", f"{PROJECT_LABEL}={self.project}")
+            label = f"{PROJECT_LABEL}={self.project}"
+            sandbox.start_node(testcloud.SETTINGS, server, body.address, hostname, "--label", label, "--mac-address", body.mac)
         elif state != "running":
             sandbox.podman("start", server)
             self.equipped.pop(server, None)
@@ -165,7 +170,7 @@ class Hypervisor:
             say(f"{server} is {hostname} at {body.address}")
         equipment = ([f"{address}/32" for address in body.floating], [f"{volume[:SERIAL_LENGTH]}:{disks[volume]}" for volume, _size in body.volumes])
         if self.equipped.get(server) != equipment:
-            sandbox.podman("exec", server, "sh", "-c", EQUIP, "equip", *map(" ".join, equipment))
+            sandbox.podman("exec", server, "sh", "-c", EQUIP, "equip", *map(" ".join, equipment), str(SUBNET[1]))
             self.equipped[server] = equipment
             say(f"{server} has floating addresses {equipment[0]}, disks {equipment[1]}")
 
@@ -202,13 +207,13 @@ class Hypervisor:
 
     def route(self, wanted: dict[str, str]) -> None:
         """Let this host reach floating addresses by way of the nodes that have them. Routes to other nodes are not ours to touch."""
-        listed = json.loads(sandbox.run("ip", "-json", "route", "show", "proto", ROUTE_PROTOCOL).stdout or "[]")
+        listed = json.loads(sandbox.as_root("ip", "-json", "route", "show", "proto", ROUTE_PROTOCOL) or "[]")
         present = {route["dst"]: route["gateway"] for route in listed if ipaddress.ip_address(route["gateway"]) in SUBNET}
         for address, gateway in wanted.items():
             if present.get(address) != gateway:
-                sandbox.run("ip", "route", "replace", address, "via", gateway, "proto", ROUTE_PROTOCOL)
+                sandbox.as_root("ip", "route", "replace", address, "via", gateway, "proto", ROUTE_PROTOCOL)
         for address in set(present) - set(wanted):
-            sandbox.run("ip", "route", "del", address, "proto", ROUTE_PROTOCOL)
+            sandbox.as_root("ip", "route", "del", address, "proto", ROUTE_PROTOCOL)
 
     # --- Volumes ---
 
@@ -229,10 +234,10 @@ class Hypervisor:
             if has_grown:
                 os.truncate(path, size << 30)
             if volume not in loops:
-                name = sandbox.run("losetup", "--find", "--show", str(path)).stdout.strip()
+                name = sandbox.as_root("losetup", "--find", "--show", str(path)).strip()
                 loops[volume] = int(name.removeprefix("/dev/loop"))
             elif has_grown:
-                sandbox.run("losetup", "--set-capacity", f"/dev/loop{loops[volume]}")
+                sandbox.as_root("losetup", "--set-capacity", f"/dev/loop{loops[volume]}")
         return loops
 
     def detach(self, attached: set[str], known: set[str]) -> None:
@@ -242,7 +247,7 @@ class Hypervisor:
         for volume, minor in self.loops().items():
             if volume not in attached:
                 # One that is mounted still goes when it is no longer.
-                sandbox.run("losetup", "--detach", f"/dev/loop{minor}")
+                sandbox.as_root("losetup", "--detach", f"/dev/loop{minor}")
         for path in (self.place / "volumes").iterdir():
             if path.name not in known:
                 path.unlink()
