@@ -15,6 +15,7 @@ KiB, MiB, GiB = 2**10, 2**20, 2**30
 SLACK = 16 * MiB
 SYSTEM_TREES = ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/root", "/run", "/sbin", "/sys", "/usr")
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+FSTYPES = ("ext4", "xfs")
 # An option for nobody but us, by which our lines in fstab are known; mount(8) lets x-* through.
 MARK = "x-elastigrid.disk="
 
@@ -97,6 +98,8 @@ def input_errors(disks: list[Disk], wait: int) -> list[str]:
         device = disk["device"]
         if device is not None and not re.fullmatch(r"/dev/(disk/by-[a-z]+|mapper)/[^/\s,*?[]+", device):
             errors.append(f"{where}.device is {device!r}, must be a name that stays the same, below /dev/disk/by-* or /dev/mapper")
+        if disk["fstype"] not in FSTYPES:
+            errors.append(f"{where}.fstype is {disk['fstype']!r}, must be {' or '.join(FSTYPES)}")
         errors += [f"{where}.path {fault}" for fault in path_faults(disk["path"])]
         if disk["force_format"] is not None and disk["force_format"] != (disk["id"] or device):
             errors.append(f"{where}.force_format is {disk['force_format']!r}, must be {disk['id'] or device!r}, the disk itself, or be left out")

@@ -228,15 +228,16 @@ def input_errors(site: str, entries: list[dict[str, t.Any]], absent: bool) -> li
             errors.append(f"{where}.size is missing: how many GiB is {entry['name']} to have?")
         if entry["size"] is not None and entry["size"] < 1:
             errors.append(f"{where}.size is {entry['size']}, must be at least 1 (GiB)")
-        if entry["mount"] and not entry["mount"].startswith("/"):
-            errors.append(f"{where}.mount is {entry['mount']!r}, must be an absolute path")
+        errors += [f"{where}.mount {fault}" for fault in (_data_disk.path_faults(entry["mount"]) if entry["mount"] else [])]
+        if entry["fstype"] and entry["fstype"] not in _data_disk.FSTYPES:
+            errors.append(f"{where}.fstype is {entry['fstype']!r}, must be {' or '.join(_data_disk.FSTYPES)}")
     return errors + twice(entries, ("name",)) + twice(entries, ("id",)) + twice(entries, ("server", "mount"))
 
 
 def resolve(
-    site: str, entries: list[dict[str, t.Any]], absent: bool, volumes: list[Volume], servers: list[dict[str, t.Any]]
+    site: str, entries: list[dict[str, t.Any]], absent: bool, volumes: list[Volume], servers: list[dict[str, t.Any]], coming: bool = False
 ) -> tuple[list[tuple[Wanted, Volume | None]], list[str]]:
-    """The entries with the volumes that they mean, and what is wrong with them."""
+    """The entries with the volumes that they mean, and what is wrong with them. A server that is not there may be `coming`."""
     found, errors = [], []
     for i, entry in enumerate(entries):
         option = f"volumes[{i}]"
@@ -257,8 +258,9 @@ def resolve(
             name = own
         server = None
         if entry["server"] and not absent:
+            is_there = any(entry["server"] in (one["id"], one["name"]) for one in servers)
             try:
-                server = _cloud_objects.choose("server", entry["server"], servers, f"{option}.server")["id"]
+                server = _cloud_objects.choose("server", entry["server"], servers, f"{option}.server")["id"] if is_there or not coming else entry["server"]
             except _cloud_objects.LookupFailure as error:
                 errors.append(str(error))
         marks = None

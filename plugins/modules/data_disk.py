@@ -58,9 +58,8 @@ options:
         required: true
         aliases: [mount]
       fstype:
-        description: The file system. A disk that has another one is an error. V(ext4) without it.
+        description: The file system, V(ext4) or V(xfs). A disk that has another one is an error. V(ext4) without it.
         type: str
-        choices: [ext4, xfs]
       options:
         description: Options of mount(8) in addition to C(nofail) and C(x-systemd.device-timeout=60), which it always has.
         type: list
@@ -497,7 +496,7 @@ def main() -> None:
                     "id": {"type": "str"},
                     "device": {"type": "str"},
                     "path": {"type": "str", "required": True, "aliases": ["mount"]},
-                    "fstype": {"type": "str", "choices": ["ext4", "xfs"]},
+                    "fstype": {"type": "str"},
                     "options": {"type": "list", "elements": "str", "default": []},
                     "name": {"type": "str"},
                     "serial": {"type": "str"},

@@ -25,6 +25,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
+    details: A server that is not there is taken for one that another task is to make, and named in a warning.
   diff_mode:
     support: full
   platform:
@@ -60,9 +61,8 @@ options:
         description: Mount point on the server. It is kept with the volume, and the inventory plugin gives it to the host.
         type: str
       fstype:
-        description: Type of the file system on it, kept in the same way.
+        description: Type of the file system on it, V(ext4) or V(xfs), kept in the same way.
         type: str
-        choices: [ext4, xfs]
       on_teardown:
         description:
           - What O(state=absent) does with the volume. It is kept with the volume, and what the volume says is what counts.
@@ -172,7 +172,7 @@ SUBOPTIONS = {
     "type": {"type": "str"},
     "server": {"type": "str"},
     "mount": {"type": "str"},
-    "fstype": {"type": "str", "choices": ["ext4", "xfs"]},
+    "fstype": {"type": "str"},
     "on_teardown": {"type": "str", "choices": ["keep", "delete"], "default": "keep"},
 }
 
@@ -256,15 +256,14 @@ class Run:
         self.errors: dict[str, str] = {}
 
     def go(self, entries: list[_volume.Wanted]) -> None:
-        left = entries
-        for pause in _openstack.pauses():
-            steps = [(wanted, step) for wanted in left if (step := self.step(wanted))]
-            if not steps:
-                return
-            with concurrent.futures.ThreadPoolExecutor(CONCURRENCY) as pool:
-                list(pool.map(self.perform, *zip(*steps)))
-            left = [wanted for wanted, step in steps]
-            time.sleep(min(pause, POLL_SECONDS))
+        pauses = _openstack.pauses()
+        while steps := [(wanted, step) for wanted in entries if (step := self.step(wanted))]:
+            if any(step != "wait" for wanted, step in steps):
+                # What was asked just now is soon done, as a rule.
+                pauses = _openstack.pauses()
+                with concurrent.futures.ThreadPoolExecutor(CONCURRENCY) as pool:
+                    list(pool.map(self.perform, *zip(*steps)))
+            time.sleep(min(next(pauses), POLL_SECONDS))
             self.volumes.read()
 
     def step(self, wanted: _volume.Wanted) -> str | None:
@@ -316,7 +315,7 @@ class Run:
 class Plan:
     """What is to be done to which volumes, and what forbids it."""
 
-    def __init__(self, params: dict[str, t.Any], volumes: Volumes) -> None:
+    def __init__(self, params: dict[str, t.Any], volumes: Volumes, is_check: bool) -> None:
         cloud, site = volumes.cloud, params["site"]
         absent = params["state"] == "absent"
         entries = params["volumes"]
@@ -330,7 +329,7 @@ class Plan:
         ):
             servers = cloud.listing("compute", "/servers", "servers")
         self.servers = {server["id"]: server["name"] for server in servers}
-        found, self.errors = _volume.resolve(site, entries, absent, volumes.list, servers)
+        found, self.errors = _volume.resolve(site, entries, absent, volumes.list, servers, is_check)
         found = self.with_types(found, cloud)
         self.kept = [volume for wanted, volume in found if absent and volume and not _volume.may_delete(volume, ids)]
         self.found = [(wanted, volume) for wanted, volume in found if volume not in self.kept]
@@ -400,9 +399,11 @@ def main() -> None:
     result: dict[str, t.Any] = {"changed": False}
     try:
         volumes = Volumes(cloud, params["site"])
-        plan = Plan(params, volumes)
+        plan = Plan(params, volumes, module.check_mode)
         if plan.errors:
             module.fail_json(msg=f"Nothing was done: {'; '.join(plan.errors)}")
+        for server in sorted({wanted.server for wanted, volume in plan.found if wanted.server} - plan.servers.keys()):
+            module.warn(f"There is no server {server} yet")
         result = {
             "changed": bool(plan.changes),
             "changes": [_volume.describe(change, wanted, volume, plan.servers) for change, wanted, volume in plan.changes],

@@ -285,3 +285,27 @@ def test_wrong_entries_are_told(node):
         "disks[2] and disks[3] have the same path '/srv/a'",
     ):
         assert part in said
+
+
+def test_the_role_base_mounts_what_the_inventory_says(node, tmp_path):
+    one, two = node.disk(), node.disk()
+    rest = {"name": "data", "size": None}
+    volumes = [
+        {"id": one, "serial": one[:20], "mount": "/srv/one", "fstype": "xfs", **rest},
+        {"id": two, "serial": two[:20], "mount": "/srv/two", "fstype": None, **rest},
+        # Attached, but not for us to mount.
+        {"id": str(uuid.uuid4()), "serial": None, "mount": None, "fstype": None, **rest},
+    ]
+    path = tmp_path / "play.json"
+    facts = ["!all", "!min", "distribution", "virtual"]
+    play = {"hosts": HOST, "gather_subset": facts, "roles": ["elastigrid.site.base"], "vars": {"site_volumes": volumes}}
+    path.write_text(json.dumps([play]))
+    environment = os.environ | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(tmp_path / "facts")}
+    said = []
+    for _run in range(2):
+        done = subprocess.run(["ansible-playbook", "-i", str(node.inventory), str(path)], cwd=ROOT, env=environment, text=True, capture_output=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        said.append(done.stdout)
+    assert "changed: [node.disks.test]" in said[0]
+    assert " changed=0 " in said[1]
+    assert node.sh("findmnt -no FSTYPE /srv/one; findmnt -no FSTYPE /srv/two").split() == ["xfs", "ext4"]

@@ -63,6 +63,7 @@ def test_created_attached_extended_detached_deleted(volume, server, cloud, site)
     assert planned["diff"]["before"] == {}
     assert planned["diff"]["after"]["shared"] == {"size": 2, "server": f"{site}-one", "fstype": "xfs", "mount": "/srv/shared", "on_teardown": "keep",
                                                   "site": site, "volume": "shared"}  # fmt: skip
+    assert volume([{"name": "data", "size": 1, "server": "not yet"}], check=True)["changes"] == ["create data (1 GiB)", "attach data to not yet"]
     assert ours(cloud, site) == []
 
     made = volume(wanted)
@@ -165,7 +166,7 @@ def test_wrong_entries_are_told_and_nothing_is_done(volume, server, cloud, site)
     said = volume([{"name": "a", "size": 0}, {"name": "a", "size": 1}, {"name": "b"}, {"size": 1}, {"name": "c", "size": 1, "mount": "srv"}], timeout=0)["msg"]
     assert said == (
         "Nothing was done: volumes[0].size is 0, must be at least 1 (GiB); volumes[2].size is missing: how many GiB is b to have?; "
-        "volumes[3] has neither name nor id; volumes[4].mount is 'srv', must be an absolute path; "
+        "volumes[3] has neither name nor id; volumes[4].mount is 'srv', must be an absolute path without . and .. and without a slash at its end; "
         "volumes[0] and volumes[1] have the same name (a); timeout is 0, must be at least 1 second"
     )
 
@@ -231,16 +232,82 @@ def test_the_quota_is_told(run_module, site):
             small.delete("block-storage", f"/volumes/{one['id']}")
 
 
+def data(count: int, server: str) -> list[dict[str, t.Any]]:
+    return [{"name": f"data{number}", "size": 1, "server": server, "on_teardown": "delete"} for number in range(count)]
+
+
+def is_right(cloud: t.Any, site: str, count: int) -> bool:
+    """Whether there are so many volumes, all attached, and no other."""
+    there = ours(cloud, site)
+    names = sorted(one["metadata"]["elastigrid_volume"] for one in there)
+    return names == [f"data{number}" for number in range(count)] and all(one["status"] == "in-use" for one in there)
+
+
+def test_requests_do_not_grow_with_the_volumes(volume, server, counted, cloud, site):
+    one = server("one")
+    assert volume(data(1, one))["changed"]
+    for count in (1, 6):
+        volume(data(count, one))
+        counted.reset()
+        assert not volume(data(count, one))["changed"]
+        assert counted.calls() == {("block-storage", "GET"): 1, ("compute", "GET"): 1}
+    # A type that is given by its id, not by its name.
+    kind = next(one["id"] for one in cloud.get("block-storage", "/types")["volume_types"] if one["name"] == "fake")
+    counted.reset()
+    assert not volume([{**wanted, "type": kind} for wanted in data(6, one)])["changed"]
+    assert counted.calls() == {("block-storage", "GET"): 2, ("compute", "GET"): 1}
+
+
+@pytest.mark.parametrize("fault", ["503", "closed"])
+def test_a_request_without_an_answer_has_been_obeyed(volume, server, counted, cloud, site, fault):
+    one = server("one")
+    creations = [("POST", path) for path in ("/volumes", "/os-volume_attachments", "/action")]
+    deletions = [("DELETE", path) for path in ("/os-volume_attachments/[^/]+", "/volumes/[^/]+")]
+    for method, pattern in creations + deletions:
+        counted.inject(fault, method, pattern)
+    wanted = data(2, one)
+    assert len(volume(wanted)["changes"]) == 4
+    assert is_right(cloud, site, 2)
+    assert volume([{**each, "size": 2} for each in wanted])["changes"] == ["extend data0 from 1 to 2 GiB", "extend data1 from 1 to 2 GiB"]
+    assert [each["size"] for each in ours(cloud, site)] == [2, 2]
+    assert not volume(None, state="absent", force=True).get("failed")
+    assert ours(cloud, site) == []
+    assert sum(counted.injected().values()) == 5
+
+
 def test_killed_anywhere_and_run_again(volume, server, cloud, site):
     one = server("one")
-    wanted = [{"name": f"data{number}", "size": 1, "server": one, "on_teardown": "delete"} for number in range(4)]
     # Ansible's own start is two seconds of it.
-    volume(wanted, kill_after=random.uniform(2, 5))
-    again = volume(wanted)
+    volume(data(4, one), kill_after=random.uniform(2, 5))
+    again = volume(data(4, one))
     assert not again.get("failed"), again
-    assert sorted(one["metadata"]["elastigrid_volume"] for one in ours(cloud, site)) == ["data0", "data1", "data2", "data3"]
-    assert {one["status"] for one in ours(cloud, site)} == {"in-use"}
-    assert not volume(wanted)["changed"]
-    volume(None, state="absent", force=True, kill_after=random.uniform(2, 4))
-    volume(None, state="absent", force=True)
-    assert ours(cloud, site) == []
+    assert is_right(cloud, site, 4)
+
+
+@pytest.mark.campaign
+def test_killed_many_times(volume, server, cloud, site):
+    one = server("one")
+    killed = 0
+    for kill_after in [random.uniform(1.5, 6) for ignored in range(10)]:
+        killed += volume(data(6, one), kill_after=kill_after) == {"killed": True}
+        assert not volume(data(6, one)).get("failed")
+        assert is_right(cloud, site, 6)
+        assert not volume(data(6, one))["changed"]
+        killed += volume(None, state="absent", force=True, kill_after=kill_after) == {"killed": True}
+        volume(None, state="absent", force=True)
+        assert ours(cloud, site) == []
+    assert killed >= 10
+
+
+@pytest.mark.campaign
+def test_one_of_twenty_requests_fails(volume, server, faulty, cloud, site):
+    one = server("one")
+    for _round in range(5):
+        for wanted in (data(6, one), [{**each, "size": 2} for each in data(6, one)]):
+            done = volume(wanted)
+            assert not done.get("failed"), done["msg"]
+            assert is_right(cloud, site, 6)
+        done = volume(None, state="absent", force=True)
+        assert not done.get("failed"), done["msg"]
+        assert ours(cloud, site) == []
+    assert sum(faulty.injected().values()) >= 5

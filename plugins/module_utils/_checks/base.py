@@ -35,6 +35,8 @@ def data_disks(path: str, entries: list[dict[str, t.Any]]) -> list[str]:
     for where, disk in each(path, entries):
         if ("id" in disk) == ("device" in disk):
             errors.append(f"{where} has {'both id and device' if 'id' in disk else 'neither id nor device'}, must have one of them")
+        if disk.get("fstype", "ext4") not in _data_disk.FSTYPES:
+            errors.append(f"{where}.fstype is {show(disk['fstype'])}, must be {' or '.join(_data_disk.FSTYPES)}")
         if faults := _data_disk.path_faults(disk["mount"]):
             errors.append(f"{where}.mount {faults[0]}")
     return errors + twice(path, entries, "mount") + twice(path, entries, "id") + twice(path, entries, "device")

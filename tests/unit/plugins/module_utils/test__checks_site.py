@@ -111,6 +111,7 @@ ID = "6f3f1c9e-0b6c-4c52-8b6e-2f7f6a0a7c11"
         ([{"id": ID, "mount": "/srv/a"}, {"device": "/dev/disk/by-id/x", "mount": "/srv/b"}], []),
         ([{"mount": "/srv/a"}], ["base_data_disks[0] has neither id nor device, must have one of them"]),
         ([{"id": ID, "device": "/dev/mapper/x", "mount": "/srv/a"}], ["base_data_disks[0] has both id and device, must have one of them"]),
+        ([{"id": ID, "mount": "/srv/a", "fstype": "btrfs"}], ['base_data_disks[0].fstype is "btrfs", must be ext4 or xfs']),
         ([{"id": ID, "mount": "/etc"}],
          ["base_data_disks[0].mount is '/etc', which belongs to the system: no data disk is mounted on / or in /bin, /boot, /dev, /etc, /lib, /lib64, /proc, /root, "
           "/run, /sbin, /sys, /usr"]),

@@ -58,6 +58,7 @@ def test_the_names_of_a_volume():
         ),
         ([disk(force_format=OTHER)], [f"disks[0].force_format is '{OTHER}', must be '{ID}', the disk itself, or be left out"]),
         ([disk(force_format="true")], [f"disks[0].force_format is 'true', must be '{ID}', the disk itself, or be left out"]),
+        ([disk(fstype="btrfs")], ["disks[0].fstype is 'btrfs', must be ext4 or xfs"]),
         ([disk(size=0)], ["disks[0].size is 0, must be at least 1 (GiB)"]),
         ([disk(options=["noatime,ro"])], ["disks[0].options has 'noatime,ro', must be an option of mount(8) each"]),
         ([disk(options=["a b"])], ["disks[0].options has 'a b', must be an option of mount(8) each"]),

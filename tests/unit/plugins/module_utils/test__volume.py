@@ -140,7 +140,8 @@ def test_the_volume_of_a_name_is_the_one_in_use_then_the_sound_one_then_the_olde
         ([entry(size=-5)], False, ["volumes[0].size is -5, must be at least 1 (GiB)"]),
         ([entry(name=None)], False, ["volumes[0] has neither name nor id"]),
         ([entry(name="x" * 256)], False, ["volumes[0].name has 256 characters, must be at most 255"]),
-        ([entry(mount="srv")], False, ["volumes[0].mount is 'srv', must be an absolute path"]),
+        ([entry(mount="srv")], False, ["volumes[0].mount is 'srv', must be an absolute path without . and .. and without a slash at its end"]),
+        ([entry(fstype="btrfs")], False, ["volumes[0].fstype is 'btrfs', must be ext4 or xfs"]),
         ([entry(), entry()], False, ["volumes[0] and volumes[1] have the same name (data)"]),
         ([entry(id="v1"), entry(name="b", id="v1")], True, ["volumes[0] and volumes[1] have the same id (v1)"]),
         ([entry(server="s", mount="/a"), entry(name="b", server="s", mount="/a")], False, ["volumes[0] and volumes[1] have the same server and mount (s, /a)"]),
@@ -168,6 +169,14 @@ def test_entries_are_resolved():
         ("new", None, None, {**MARKS, "elastigrid_volume": "new"}, "volumes[2]"),
     ]
     assert [there and there["id"] for one, there in found] == ["v1", "v2", None]
+
+
+def test_a_server_may_be_coming():
+    servers = [{"id": "s1", "name": "a"}, {"id": "s2", "name": "twice"}, {"id": "s3", "name": "twice"}]
+    entries = [entry(server="a"), entry(name="b", server="new"), entry(name="c", server="twice")]
+    found, errors = _volume.resolve(SITE, entries, False, [], servers, coming=True)
+    assert [one.server for one, there in found] == ["s1", "new", None]
+    assert errors == ["volumes[2].server is 'twice', but 2 servers have the name 'twice': give an id instead (s2, s3)"]
 
 
 @pytest.mark.parametrize(
