@@ -11,7 +11,7 @@ import typing as t
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.elastigrid.site.plugins.module_utils import _fleet, _site_network
-from ansible_collections.elastigrid.site.plugins.module_utils._checks._common import each, show, twice
+from ansible_collections.elastigrid.site.plugins.module_utils._checks._common import at_least, each, show, twice
 from ansible_collections.elastigrid.site.plugins.module_utils._dn import is_slash
 
 SPEC: dict[str, dict[str, t.Any]] = {
@@ -71,6 +71,7 @@ SPEC: dict[str, dict[str, t.Any]] = {
     "site_image": {"type": "str"},
     "site_flavor": {"type": "str"},
     "site_public_key": {"type": "str"},
+    "site_workers": {"type": "int"},
     "site_subnet": {"type": "str"},
     "site_ssh_from": {"type": "list", "elements": "str"},
     "site_network": {"type": "dict", "options": _site_network.OPTIONS},
@@ -102,7 +103,7 @@ def check(variables: dict[str, t.Any], groups: dict[str, list[str]], group_names
 
 def cloud(variables: dict[str, t.Any]) -> list[str]:
     """What is wrong between the variables that say what a site has in OpenStack, in the words of the modules that make it."""
-    errors = []
+    errors = at_least(0, variables, "site_workers")
     subnets = [("site_subnet", variables["site_subnet"])] if "site_subnet" in variables else []
     for path, subnet in [*subnets, *each("site_ssh_from", variables.get("site_ssh_from", []))]:
         try:

@@ -60,6 +60,7 @@ def test_right_sites(variables):
          ['site_accounts[0].name is "Jane Doe", must be at most 32 of a-z, 0-9, _ and -; beginning with a letter or _',
           "site_accounts[0].uid is 0, must be in 1..4294967294",
           "site_accounts[0].gid is 4294967296, must be in 1..4294967294"]),
+        ({"site_workers": -1}, ["site_workers is -1, must be at least 0"]),
         ({"site_subnet": "10.77.0.1/24", "site_ssh_from": ["10.0.0.0/8", "home"]},
          ['site_subnet is "10.77.0.1/24", must be a subnet such as 10.77.0.0/24: 10.77.0.1/24 has host bits set',
           "site_ssh_from[1] is \"home\", must be a subnet such as 10.77.0.0/24: 'home' does not appear to be an IPv4 or IPv6 network"]),
