@@ -30,7 +30,6 @@ CLOUDS = os.environ.get("OS_CLIENT_CONFIG_FILE", "")
 class Hypervisor:
     """The process of hypervisor.py, for the cloud of the tests."""
 
-    domain = "cloud.test"
     subnet = "10.89.90.0/24"
     gateway = "10.89.90.1"
     pool = ("10.89.90.20", "10.89.90.199")
@@ -38,9 +37,14 @@ class Hypervisor:
 
     def __init__(self, cloud_name: str, log: pathlib.Path) -> None:
         self.log = log
-        self._command = [sys.executable, str(ROOT / "tests" / "cloud" / "hypervisor.py"), "--cloud", cloud_name, "--domain", self.domain]
+        self.domain = "cloud.test"
+        self._cloud_name = cloud_name
         # Past the proxy of a test.
         self._environment = os.environ | {"OS_CLIENT_CONFIG_FILE": CLOUDS}
+
+    @property
+    def _command(self) -> list[str]:
+        return [sys.executable, str(ROOT / "tests" / "cloud" / "hypervisor.py"), "--cloud", self._cloud_name, "--domain", self.domain]
 
     def start(self) -> None:
         with open(self.log, "a") as log:
