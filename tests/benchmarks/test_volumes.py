@@ -15,22 +15,31 @@ import time
 import typing as t
 import uuid
 
+import openstack
 import pytest
 from conftest import ROOT, Run, table
 
 sys.path.append(str(ROOT / "tests" / "cloud"))
+sys.path.append(str(ROOT / "tools"))
+import pythons
 from faults import Proxy
 from test_data_disk import HOST, SETUP, Node
 
 COUNT = 10
 CLOUD = os.environ.get("ELASTIGRID_CLOUD", "demo")
-ENVIRONMENT = {"ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "0"}
+INCUMBENT = ROOT / ".cache" / "incumbent"
+ENVIRONMENT = {
+    "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
+    "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
+    "ANSIBLE_NOCOLOR": "1",
+    "ANSIBLE_LOCALHOST_WARNING": "0",
+}
 
 
-def play(place: pathlib.Path, hosts: str, inventory: str, tasks: list[dict[str, t.Any]], **environment: str) -> Run:
+def play(programs: pathlib.Path, place: pathlib.Path, hosts: str, inventory: str, tasks: list[dict[str, t.Any]], **environment: str) -> Run:
     path = place / "play.json"
     path.write_text(json.dumps([{"hosts": hosts, "gather_facts": False, "tasks": tasks}]))
-    return Run("ansible-playbook", "-i", inventory, str(path), environment=ENVIRONMENT | environment)
+    return Run(str(programs / "ansible-playbook"), "-i", inventory, str(path), environment=ENVIRONMENT | environment)
 
 
 def seconds(run: Run) -> float:
@@ -38,31 +47,34 @@ def seconds(run: Run) -> float:
     return sum(task.seconds for task in run.tasks)
 
 
+@pytest.fixture(scope="session")
+def programs() -> pathlib.Path:
+    """The directory of an environment that has the newest openstack.cloud."""
+    python = pythons.find_python("3.13") or pythons.find_python("3.12")
+    assert python, "the package ansible 14 needs Python 3.12 or later"
+    return pythons.make_venv(INCUMBENT, python, "tests/benchmarks/incumbent.txt")
+
+
 @pytest.fixture
 def server() -> t.Iterator[str]:
-    """A server without a network, and no volume afterwards that was attached to it."""
-    from ansible_collections.elastigrid.site.plugins.module_utils import _openstack
-
-    cloud = _openstack.Cloud(CLOUD)
-    flavor = next(one["id"] for one in cloud.get("compute", "/flavors")["flavors"] if one["name"] == "m1.nano")
-    image = next(one["id"] for one in cloud.get("image", "/images")["images"] if one["name"] == "cirros")
-    body = {"name": f"bench-{uuid.uuid4().hex[:8]}", "flavorRef": flavor, "imageRef": image, "networks": "none"}
-    made = cloud.post("compute", "/servers", {"server": body})["server"]["id"]
-    while cloud.get("compute", f"/servers/{made}")["server"]["status"] != "ACTIVE":
-        time.sleep(1)
-    yield body["name"]
-    cloud.delete("compute", f"/servers/{made}")
-    while left := [one for one in cloud.listing("block-storage", "/volumes/detail", "volumes") if one["name"].startswith(body["name"])]:
+    """A server without a network. It and the volumes that have its name in theirs are gone afterwards."""
+    cloud = openstack.connect(cloud=CLOUD)
+    name = f"bench-{uuid.uuid4().hex[:8]}"
+    flavor, image = cloud.compute.find_flavor("m1.nano"), cloud.image.find_image("cirros")
+    made = cloud.compute.wait_for_server(cloud.compute.create_server(name=name, flavor_id=flavor.id, image_id=image.id, networks="none"))
+    yield name
+    cloud.compute.delete_server(made)
+    while left := [one for one in cloud.block_storage.volumes() if one.name.startswith(name)]:
         for one in left:
-            if one["status"] == "available":
-                cloud.delete("block-storage", f"/volumes/{one['id']}")
+            if one.status == "available":
+                cloud.block_storage.delete_volume(one)
         time.sleep(1)
 
 
-def test_volumes_are_created_and_attached(report, tmp_path, server):
+def test_volumes_are_created_and_attached(report, programs, tmp_path, server):
     ours = [{"name": f"{server}-ours-{number}", "size": 1, "server": server} for number in range(COUNT)]
     theirs = [f"{server}-theirs-{number}" for number in range(COUNT)]
-    local = {"connection": "local", "vars": {"ansible_python_interpreter": sys.executable}}
+    local = {"connection": "local", "vars": {"ansible_python_interpreter": str(programs / "python")}}
     ways = {
         "elastigrid.site.volume": [{"elastigrid.site.volume": {"cloud": CLOUD, "site": server, "volumes": ours}, **local}],
         "openstack.cloud.volume and server_volume": [
@@ -75,7 +87,7 @@ def test_volumes_are_created_and_attached(report, tmp_path, server):
         for what in ("created and attached", "nothing to do"):
             for way, tasks in ways.items():
                 proxy.reset()
-                run = play(tmp_path, "localhost", "localhost,", tasks, OS_CLIENT_CONFIG_FILE=str(proxy.clouds))
+                run = play(programs, tmp_path, "localhost", "localhost,", tasks, OS_CLIENT_CONFIG_FILE=str(proxy.clouds))
                 assert bool(run.changed) is (what == "created and attached"), run.changed
                 calls = proxy.calls()
                 reads = sum(count for (service, method), count in calls.items() if method == "GET")
@@ -84,7 +96,7 @@ def test_volumes_are_created_and_attached(report, tmp_path, server):
     report += table(["", "", "reads", "writes", "all, with tokens and discovery", "seconds"], *rows)
 
 
-def test_disks_are_formatted_and_mounted(report, tmp_path):
+def test_disks_are_formatted_and_mounted(report, programs, tmp_path):
     node = Node(tmp_path)
     try:
         node.sandbox("up")
@@ -105,7 +117,7 @@ def test_disks_are_formatted_and_mounted(report, tmp_path):
         rows = []
         for what in ("formatted and mounted", "nothing to do"):
             for way, tasks in ways.items():
-                run = play(tmp_path, HOST, str(node.inventory), tasks)
+                run = play(programs, tmp_path, HOST, str(node.inventory), tasks)
                 assert bool(run.changed) is (what == "formatted and mounted"), run.changed
                 rows.append([what, way, seconds(run)])
         report += [f"### {COUNT} blank disks, formatted as ext4 and mounted (loop devices)", ""]
