@@ -18,6 +18,7 @@ import uuid
 
 import pytest
 from conftest import ROOT, belonging, kill
+from faults import Proxy
 
 MOMENTS = 20
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIMkqB8DVzcdjCnzUiGrqJTNcPYxhBcYqg1tlGkPw9Nc"
@@ -26,7 +27,7 @@ NETWORK = {"network": 1, "subnet": 1, "router": 1, "security-group": 3, "keypair
 CONTROLLER = {
     "count": 1,
     "groups": ["slurm_controller"],
-    "volumes": [{"name": "state", "size": 1, "mount": "/srv/state", "fstype": "ext4"}, {"name": "scratch", "size": 1, "fstype": "xfs", "on_teardown": "delete"}],
+    "volumes": [{"name": "state", "size": 1, "mount": "/srv/state", "fstype": "ext4"}, {"name": "scratch", "size": 1, "on_teardown": "delete"}],
 }
 
 
@@ -61,7 +62,8 @@ class Admin:
         self.variables: dict[str, t.Any] = {"site_image": "cirros", "site_flavor": "m1.nano", "site_public_key": KEY, "provision_wait": 0}
         self.environment = {"OS_CLOUD": cloud_name, "HOME": str(place), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(place / "facts")}
 
-    def play(self, name: str, *arguments: str, kill_after: float | None = None, **variables: t.Any) -> Run:
+    def play(self, name: str, *arguments: str, kill_when: t.Callable[[float], bool] | None = None, **variables: t.Any) -> Run:
+        """With `kill_when` all processes get SIGKILL as soon as that is true of the seconds that they have run."""
         mark = f"ELASTIGRID_TEST_RUN={uuid.uuid4().hex}"
         environment = os.environ | self.environment | dict([mark.split("=")])
         environment.pop("ANSIBLE_CALLBACKS_ENABLED", None)
@@ -71,11 +73,12 @@ class Admin:
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )  # fmt: skip
-        try:
-            output = process.communicate(timeout=kill_after)[0]
-        except subprocess.TimeoutExpired:
-            kill(mark)
-            output = process.communicate()[0]
+        while kill_when and process.poll() is None:
+            if kill_when(time.monotonic() - began):
+                kill(mark)
+                break
+            time.sleep(0.2)
+        output = process.communicate()[0]
         assert "Traceback" not in output, output
         return Run(process.returncode, output, time.monotonic() - began)
 
@@ -213,18 +216,18 @@ SMALL = {
 COMPLETE = NETWORK | {"server": 2, "volume": 2, "floatingip": 1}
 
 
-def provision_killed(cloud: t.Any, site: str, admin: Admin, seconds: float) -> None:
-    killed = admin.play("provision", kill_after=seconds, **SMALL)
-    print(f"provision was killed after {seconds:.1f} s of its run, which left {counts(cloud, site)}")
+def provision_killed(cloud: t.Any, site: str, admin: Admin, when: t.Callable[[float], bool]) -> None:
+    killed = admin.play("provision", kill_when=when, **SMALL)
+    print(f"provision was killed after {killed.seconds:.1f} s, which left {counts(cloud, site)}")
     admin.done("provision", **SMALL)
     assert counts(cloud, site) == COMPLETE, killed.output
     assert servers(cloud, site) == {f"{site}-controller-1": "ACTIVE", f"{site}-ce-1": "ACTIVE"}
     assert admin.done("provision", **SMALL).changed == 0
 
 
-def teardown_killed(cloud: t.Any, site: str, admin: Admin, seconds: float) -> None:
-    killed = admin.play("teardown", kill_after=seconds, teardown=site)
-    print(f"teardown was killed after {seconds:.1f} s of its run, which left {counts(cloud, site)}")
+def teardown_killed(cloud: t.Any, site: str, admin: Admin, when: t.Callable[[float], bool]) -> None:
+    killed = admin.play("teardown", kill_when=when, teardown=site)
+    print(f"teardown was killed after {killed.seconds:.1f} s, which left {counts(cloud, site)}")
     admin.teardown()
     left = belonging(cloud, site)
     assert {kind: len(ids) for kind, ids in left.items()} == {"volume": 1}, killed.output
@@ -233,8 +236,9 @@ def teardown_killed(cloud: t.Any, site: str, admin: Admin, seconds: float) -> No
 
 
 def test_a_run_that_is_killed_is_completed_by_the_next(cloud: t.Any, site: str, admin: Admin) -> None:
-    provision_killed(cloud, site, admin, 14)
-    teardown_killed(cloud, site, admin, 6)
+    """In the middle: when there is the first server, and when there is none left."""
+    provision_killed(cloud, site, admin, lambda seconds: bool(servers(cloud, site)))
+    teardown_killed(cloud, site, admin, lambda seconds: not servers(cloud, site))
 
 
 @pytest.mark.campaign
@@ -246,6 +250,19 @@ def test_killed_at_any_moment(cloud: t.Any, site: str, admin: Admin) -> None:
     whole = admin.done("provision", **SMALL).seconds, admin.teardown().seconds
     admin.teardown(teardown_volumes=belonging(cloud, site)["volume"][0])
     for round_number in range(MOMENTS):
+        moments = dice.uniform(0, whole[0]), dice.uniform(0, whole[1])
         print(f"round {round_number + 1}")
-        provision_killed(cloud, site, admin, dice.uniform(0, whole[0]))
-        teardown_killed(cloud, site, admin, dice.uniform(0, whole[1]))
+        provision_killed(cloud, site, admin, lambda seconds, end=moments[0]: seconds > end)
+        teardown_killed(cloud, site, admin, lambda seconds, end=moments[1]: seconds > end)
+
+
+@pytest.mark.campaign
+def test_an_api_that_fails_now_and_then(cloud: t.Any, site: str, faulty: Proxy, admin: Admin) -> None:
+    admin.done("provision", **SMALL)
+    assert counts(cloud, site) == COMPLETE
+    assert admin.done("provision", **SMALL).changed == 0
+    admin.teardown()
+    admin.teardown(teardown_volumes=belonging(cloud, site)["volume"][0])
+    assert belonging(cloud, site) == {}
+    print(faulty.injected())
+    assert faulty.injected().total() > 3
