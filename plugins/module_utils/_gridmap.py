@@ -97,11 +97,13 @@ class Answer:
         return made
 
 
-def accept(old: Answer | None, new: Answer, now: float, max_shrink: float, allow_empty: bool = False) -> tuple[Answer | None, str | None]:
+def accept(
+    old: Answer | None, new: Answer, now: float, max_shrink: float, allow_empty: bool = False, is_bans: bool = False
+) -> tuple[Answer | None, str | None]:
     """The answer that counts, and why the new one does not, if so.
 
     `max_shrink` is the share of members, in percent, that may go at once. A user whom the new answer keeps out, or whose time
-    is over, has not gone without a word.
+    is over, has not gone without a word. Whom a list of bans adds is banned even if the list is not believed otherwise.
     """
     if not new.members and not new.out and not allow_empty:
         return old, "lists nobody"
@@ -113,7 +115,7 @@ def accept(old: Answer | None, new: Answer, now: float, max_shrink: float, allow
     if lost <= SHRINK_MEMBERS or lost * 100 <= max_shrink * len(ordinary):
         return new, None
     held = Answer()
-    held.members, held.accounts, held.out = old.members, old.accounts, {**old.out, **new.out}
+    held.members, held.accounts, held.out = {**old.members, **(new.members if is_bans else {})}, old.accounts, {**old.out, **new.out}
     held.ends = {**old.ends, **{dn: min(end, old.ends.get(dn, end)) for dn, end in new.ends.items() if dn in old.members}}
     return held, f"lists {lost} of {len(ordinary)} members no more"
 
@@ -163,7 +165,8 @@ def table(config: Config, answers: dict[str, Answer], now: float) -> Table:
     banned = {_dn.key(_dn.slash(dn)) for dn in config["bans"]}
     for source in config["ban_sources"]:
         if source["name"] in answers:
-            banned.update(map(_dn.key, answers[source["name"]].members))
+            listed = answers[source["name"]]
+            banned.update(map(_dn.key, [*listed.members, *listed.out]))
     entries = {_dn.slash(entry["dn"]): entry["account"] for entry in config["entries"]}
     return Table(
         [_vo(vo, [answers[source["name"]] for source in vo["sources"] if source["name"] in answers], banned, now) for vo in config["vos"]],

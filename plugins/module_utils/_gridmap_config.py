@@ -8,6 +8,7 @@ import contextlib
 import difflib
 import json
 import posixpath
+import re
 import typing as t
 import urllib.parse
 
@@ -300,8 +301,9 @@ def _output(where: str, output: dict[str, t.Any], config: _gridmap.Config) -> t.
     directories = [other["path"] for other in config["outputs"] if other["type"] == "gridmapdir"]
     if output["gridmapdir"] and output["gridmapdir"] not in directories:
         yield f"{where}.gridmapdir is {output['gridmapdir']}, must be the path of an output of type gridmapdir ({', '.join(directories) or 'there is none'})"
-    if not (output["mode"].isdigit() and len(output["mode"]) in (3, 4) and all(digit in "01234567" for digit in output["mode"])):
-        yield f"{where}.mode is {output['mode']!r}, must be of octal digits, such as '0644'"
+    # Without quotes, YAML makes another number of it.
+    if not re.fullmatch("0[0-7]{3}", output["mode"]):
+        yield f"{where}.mode is {output['mode']!r}, must be four octal digits in quotes, such as '0644'"
     yield from _absolute(output, f"{where}.", ("path",))
 
 
@@ -321,7 +323,7 @@ def _url(where: str, url: str, schemes: tuple[str, ...]) -> t.Iterator[str]:
         return
     if has_password:
         yield f"{where} holds a user name or password, which would be seen by all: use the options for credentials"
-    elif parts.scheme not in schemes or not host or port == 0 or not url.isprintable() or " " in url or parts.fragment:
+    elif parts.scheme not in schemes or not host or port == 0 or not url.isascii() or not url.isprintable() or " " in url or parts.fragment:
         yield f"{where} is {url!r}, must be like {schemes[0]}://host.example.org/path"
 
 

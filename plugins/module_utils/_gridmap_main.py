@@ -63,7 +63,7 @@ def run(config: _gridmap.Config, force: t.Collection[str] = (), check: bool = Fa
     unknown = [name for name in force if name not in _gridmap.source_names(config)]
     if unknown:
         raise RunError(f"force has {', '.join(unknown)}, must be names of sources ({', '.join(_gridmap.source_names(config)) or 'there is none'})")
-    with contextlib.nullcontext() if check else _locked(config["state_dir"]):
+    with _locked(config["state_dir"]) if not check or os.path.exists(os.path.join(config["state_dir"], "lock")) else contextlib.nullcontext():
         return _Run(config, force, check).run()
 
 
@@ -107,6 +107,7 @@ class _Run:
     def _take(self, name: str, found: _gridmap_sources.Fetched | str, identity: str) -> None:
         """What becomes of an answer, or of none."""
         source = next(source for source in self.sources if source["name"] == name)
+        is_bans = source in self.config["ban_sources"]
         entry = {**self.known.get(name, {}), "problem": None}
         self.known[name] = entry
         if isinstance(found, str):
@@ -117,13 +118,14 @@ class _Run:
             return
         old = self._answer(name)
         shrink = 100 if name in self.force else self.config["max_shrink"]
-        counted, refused = _gridmap.accept(old, found.answer, self.now, shrink, source["allow_empty"] or name in self.force)
+        counted, refused = _gridmap.accept(old, found.answer, self.now, shrink, source["allow_empty"] or name in self.force, is_bans)
         entry.update(skipped=found.answer.skipped, examples=found.answer.examples)
         if counted is not None and counted is not old:
             self.fresh[name] = counted
             entry.update(members=len(counted.members), out=len(counted.gone(self.now)))
         if refused:
-            entry["problem"] = f"{refused}, which is not believed"
+            # What is used now is not what the tag stands for.
+            entry.update(problem=f"{refused}, which is not believed", tag={})
         else:
             entry.update(accepted=self.now, identity=identity, tag=found.tag)
 

@@ -289,7 +289,7 @@ options:
         description: Group of the file.
         type: str
       mode:
-        description: Mode of the file, in octal digits.
+        description: Mode of the file, four octal digits in quotes.
         type: str
         default: '0644'
       backup:
@@ -309,7 +309,7 @@ options:
     default: 604800
   max_shrink:
     description:
-      - How many percent of its members a source may list no more at once. If they are at least this share and more than 10, its answer is not
+      - How many percent of its members a source may list no more at once. If they are more than this share and more than 10, its answer is not
         believed, and the last good one stays in use.
       - Members that the source says are suspended, inactive or expired do not count.
     type: int

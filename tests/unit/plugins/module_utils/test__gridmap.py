@@ -135,6 +135,16 @@ def test_a_good_answer_lets_in_again():
     assert _gridmap.accept(held, answer(R(100)), NOW, 20)[0].gone(NOW) == {}
 
 
+def test_new_bans_count_even_on_a_list_that_is_not_believed():
+    counted, refused = _gridmap.accept(answer(R(100)), answer([1, 200]), NOW, 20, is_bans=True)
+    assert refused and counted.members.keys() == {dn(number) for number in [*R(100), 200]}
+
+
+def test_whom_a_list_of_bans_calls_suspended_is_banned():
+    made = _gridmap.table(config(vos=[{"name": "grid", "members": [dn(1), dn(2)]}], ban_sources=[source("bans")]), {"bans": answer([], [2])}, NOW)
+    assert made.vos[0].members.keys() == {dn(1)}
+
+
 NUMBERS = st.sets(st.integers(0, 60), max_size=60)
 ENDS = st.dictionaries(st.integers(0, 60), st.sampled_from([NOW - 5, NOW, NOW + 5]), max_size=20)
 ANSWERS = st.builds(answer, NUMBERS, NUMBERS, ENDS)

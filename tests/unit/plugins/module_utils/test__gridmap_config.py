@@ -49,6 +49,7 @@ WRONG = [
     (vo({**IAM, "url": "https://[::1"}), "is no URL"),
     (vo({**IAM, "url": "https://x.org:99999"}), "is no URL"),
     (vo({**IAM, "url": "https://x.org/a b"}), "must be like"),
+    (vo({**IAM, "url": "https://x.org/ü"}), "must be like"),
     (vo({**IAM, "url": "https://x.org/\n"}), "must be like"),
     (vo({**IAM, "url": None}), "vos[0].sources[0].url is required for type iam"),
     (vo({**IAM, "token_file": None}), "must have either token_file, or client_id"),
@@ -95,6 +96,8 @@ WRONG = [
     (output("grid_mapfile", gridmapdir="/d"), "must be the path of an output of type gridmapdir"),
     (output("grid_mapfile", mode="rw"), "outputs[0].mode is 'rw'"),
     (output("grid_mapfile", mode="0999"), "outputs[0].mode is '0999'"),
+    # What comes of 0644 without quotes.
+    (output("grid_mapfile", mode="420"), "must be four octal digits in quotes"),
     (output("grid_mapfile", path="o"), "outputs[0].path is 'o', must be an absolute path"),
     (output("gridmapdir", pool=["a b"]), "outputs[0].pool is 'a b'"),
     ({"outputs": [{"type": "json", "path": "/a"}, {"type": "json", "path": "/b/../a"}]}, "outputs have the same path '/a' more than once"),

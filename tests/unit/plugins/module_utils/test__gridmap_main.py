@@ -254,6 +254,28 @@ def test_a_source_that_shrinks_is_not_believed_but_for_whom_it_puts_out(site, la
     assert site.members() == set(range(150))
 
 
+def test_a_suspension_in_an_answer_that_was_not_believed_ends_with_a_good_one(site):
+    site.run()
+    everybody = list(site.atlas)
+    site.atlas[:] = [stand_ins.scim_user(60, active=False)]
+    site.run()
+    assert site.members() == set(range(150)) - {60}
+    # The very answer that was believed last.
+    site.atlas[:] = everybody
+    report = site.run()
+    assert report.sources["a"]["status"] == "fresh"
+    assert site.members() == set(range(150))
+
+
+def test_new_bans_in_a_list_that_shrank(site):
+    (site.place / "bans").write_text("".join(f'"{dn(number)}"\n' for number in range(20)))
+    site.run()
+    (site.place / "bans").write_text(f'"{dn(30)}"\n')
+    report = site.run()
+    assert report.sources["b"]["status"] == "kept"
+    assert site.members() == set(range(20, 150)) - {30}
+
+
 def test_force_names_sources(site):
     with pytest.raises(_gridmap_main.RunError, match=r"force has x, must be names of sources \(a, l, b\)"):
         site.run("x")

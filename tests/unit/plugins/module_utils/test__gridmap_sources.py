@@ -376,6 +376,25 @@ def test_a_client_of_iam_gets_its_token_itself(serve, fetch, tmp_path):
     assert base64.b64decode(first.headers["Authorization"].split()[1]) == b"site:s%3Ae%2Fc"
 
 
+def test_a_user_is_deleted_while_pages_are_read(serve, fetch, tmp_path):
+    users = [stand_ins.scim_user(number) for number in range(150)]
+    real = stand_ins.iam(lambda: users)
+    deletions = 1
+
+    def answer(request):
+        nonlocal deletions
+        found = real(request)
+        if request.plain_path == "/scim/Users" and deletions:
+            deletions -= 1
+            users.pop(0)
+        return found
+
+    found = fetch("iam", serve(answer).url, token_file=str(tmp_path / "token"))
+    assert found.answer.members.keys() == {dn(number) for number in range(1, 150)}
+    deletions = 10
+    assert "then that there are" in error_of(fetch, "iam", serve(answer).url, token_file=str(tmp_path / "token"))
+
+
 def test_pages_of_iam_that_do_not_add_up(serve, fetch, tmp_path):
     users = [stand_ins.scim_user(number) for number in range(150)]
     real = stand_ins.iam(lambda: users)
@@ -435,6 +454,11 @@ def test_a_file_on_a_server(serve, fetch):
     assert found.answer.accounts == {dn(1): "grid01"}
     assert fetch("gridmap", server.url, found.tag).answer is None
     assert server.requests[-1].headers["If-None-Match"] == found.tag["etag"]
+    # What cannot be sent back is not kept.
+    server.answer = lambda request: (200, {"ETag": "\u00e4" * 3, "Last-Modified": "x" * 300}, b"")
+    assert fetch("gridmap", server.url).tag.keys() == {"digest"}
+    server.answer = lambda request: (304, {}, b"") if request.headers.get("If-Modified-Since") == "then" else (200, {"Last-Modified": "then"}, b"")
+    assert fetch("gridmap", server.url, fetch("gridmap", server.url).tag).answer is None
     # One that knows no ETag gives the same again.
     server.answer = lambda request: (200, {}, f'"{dn(1)}" grid01\n'.encode())
     assert fetch("gridmap", server.url, found.tag).answer is None
