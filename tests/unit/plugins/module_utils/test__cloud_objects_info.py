@@ -27,7 +27,7 @@ LISTINGS = {
         server("s3", "demo-worker-3"),
         server("s4", "other", **_cloud_objects.metadata("other")),
     ],
-    "keypairs": [keypair("elastigrid-demo"), keypair("elastigrid-demo2"), keypair("demo"), keypair("my-elastigrid-demo")],
+    "keypairs": [keypair("elastigrid-demo"), keypair("elastigrid-demo2"), keypair("demo"), keypair("my-elastigrid-demo"), keypair("elastigrid-demo old")],
     "server_groups": [
         {"id": "g1", "name": "elastigrid-demo/worker", "policy": "anti-affinity"},
         {"id": "g2", "name": "elastigrid-demo2/worker", "policy": "anti-affinity"},
