@@ -38,6 +38,7 @@ class Wanted(t.NamedTuple):
     """What messages call it."""
     name: str
     id: str | None = None
+    """Only where the user gave it. Else the volume is the one of the site that has the name."""
     size: int | None = None
     type: str | None = None
     server: str | None = None
@@ -78,6 +79,11 @@ def is_stillborn(volume: Volume) -> bool:
     return seconds_between(volume["created_at"], volume["updated_at"] or volume["created_at"]) < STILLBORN_SECONDS
 
 
+def is_replaceable(wanted: Wanted, volume: Volume) -> bool:
+    """Whether a new volume may take the place of what failed. Not if the user meant just this one."""
+    return wanted.marks is not None and wanted.id is None and is_stillborn(volume)
+
+
 def metadata_of(wanted: Wanted, volume: Volume) -> dict[str, str]:
     """What the volume's metadata are to be: our marks as asked, all others as they are."""
     others = {key: value for key, value in volume["metadata"].items() if not key.startswith("elastigrid_")}
@@ -93,7 +99,7 @@ def changes(wanted: Wanted, volume: Volume | None) -> list[str]:
     attach = ["attach"] if wanted.server else []
     if volume is None:
         return ["create", *attach]
-    if wanted.marks is not None and is_stillborn(volume):
+    if is_replaceable(wanted, volume):
         return ["delete", "create", *attach]
     steps = []
     if wanted.marks is not None and metadata_of(wanted, volume) != volume["metadata"]:
@@ -106,12 +112,12 @@ def changes(wanted: Wanted, volume: Volume | None) -> list[str]:
     return steps + (attach if current != wanted.server else [])
 
 
-def step(wanted: Wanted, volume: Volume | None, asked: t.Collection[str] = ()) -> str | None:
-    """The next thing to do, "wait", or None when all is as it should be. `asked` is what was asked of the cloud in this run."""
+def step(wanted: Wanted, volume: Volume | None, asked: t.Sequence[str] = ()) -> str | None:
+    """The next thing to do, "wait", or None when all is as it should be. `asked` is what was asked of the cloud in this run, in that order."""
     left = changes(wanted, volume)
     if volume is None:
         if left and "create" in asked:
-            if "delete" in asked:
+            if asked[-1] == "delete":
                 raise Trouble("the cloud accepted the request, but could not make the volume")
             return "wait"  # not listed yet
         return left[0] if left else None
@@ -128,7 +134,7 @@ def step(wanted: Wanted, volume: Volume | None, asked: t.Collection[str] = ()) -
         return "wait"
     if left[0] != "delete" and status not in STEADY:
         return "wait"
-    if left[0] in asked:
+    if asked and left[0] == asked[-1]:
         raise Trouble(FAILED[left[0]].format(status=status))
     return left[0]
 
@@ -234,6 +240,12 @@ def input_errors(site: str, entries: list[dict[str, t.Any]], absent: bool) -> li
     return errors + twice(entries, ("name",)) + twice(entries, ("id",)) + twice(entries, ("server", "mount"))
 
 
+def all_of(site: str, volumes: list[Volume]) -> list[tuple[Wanted, Volume | None]]:
+    """All volumes of a site, as what is to be gone."""
+    ours = sorted(of_site(site, volumes), key=name_of)
+    return [(Wanted(f"{site}[{i}]", name_of(volume), volume["id"], absent=True), volume) for i, volume in enumerate(ours)]
+
+
 def resolve(
     site: str, entries: list[dict[str, t.Any]], absent: bool, volumes: list[Volume], servers: list[dict[str, t.Any]], coming: bool = False
 ) -> tuple[list[tuple[Wanted, Volume | None]], list[str]]:
@@ -266,7 +278,7 @@ def resolve(
         marks = None
         if owner == site:
             marks = _cloud_objects.metadata(site, volume=name, on_teardown=entry["on_teardown"], mount=entry["mount"], fstype=entry["fstype"])
-        wanted = Wanted(option, name or entry["id"], volume["id"] if volume else None, entry["size"], entry["type"], server, marks, absent)
+        wanted = Wanted(option, name or entry["id"], entry["id"], entry["size"], entry["type"], server, marks, absent)
         found.append((wanted, volume))
     return found, errors
 
@@ -278,7 +290,7 @@ def may_delete(volume: Volume, ids: t.Collection[str | None]) -> bool:
 
 def conflicts(wanted: Wanted, volume: Volume, servers: t.Mapping[str, str], released: bool) -> list[str]:
     """Why an existing volume cannot become what is wanted. `released`: see `may_detach`."""
-    if wanted.absent or wanted.marks is not None and is_stillborn(volume):
+    if wanted.absent or is_replaceable(wanted, volume):
         return []
     errors = []
     called = f"{wanted.option}: {wanted.name} ({volume['id']})"

@@ -151,8 +151,10 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.elastigrid.site.plugins.module_utils import _data_disk, _files
 
 FSTAB = "/etc/fstab"
-# Of the pauses between two looks for a device: the first, the factor, the longest.
-FIRST_PAUSE, FACTOR, LONGEST_PAUSE = 0.5, 1.5, 5.0
+# Seconds between two looks for a device: at first, at most, and by what factor they grow.
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 5.0
+FACTOR = 1.5
 TOOLS = {"format": {"ext4": "mkfs.ext4", "xfs": "mkfs.xfs"}, "grow": {"ext4": "resize2fs", "xfs": "xfs_growfs"}}
 PACKAGES = {"mkfs.ext4": "e2fsprogs", "resize2fs": "e2fsprogs", "mkfs.xfs": "xfsprogs", "xfs_growfs": "xfsprogs"}
 
@@ -204,7 +206,7 @@ class Host:
 
     def size(self, device: str) -> int:
         """In bytes. The kernel counts in 512, whatever the sectors of the disk."""
-        return int(self.text(f"{self.sys(device)}/size")) * 512
+        return int(self.text(f"{self.sys(device)}/size") or 0) * 512
 
     def wait(self, disks: list[_data_disk.Disk], seconds: int) -> dict[str, str | None]:
         """The device of each disk, by mount point. Between two looks the host is asked to look for new disks."""
@@ -315,7 +317,11 @@ class Host:
 
     def users(self, path: str) -> list[str]:
         """The processes that have something open in the file system that is mounted at a path."""
-        device, found = os.stat(path).st_dev, []
+        found: list[str] = []
+        try:
+            device = os.stat(path).st_dev
+        except OSError:
+            return found  # the device behind it is gone
         for process in sorted(glob.glob("/proc/[0-9]*"), key=lambda name: int(name[6:])):
             for link in [f"{process}/cwd", f"{process}/root", f"{process}/exe", *glob.glob(f"{process}/fd/*")]:
                 try:
@@ -520,10 +526,14 @@ def main() -> None:
         module.fail_json(msg="Disks are mounted by root only: use become")
 
     task = Task(module)
-    if module.params["state"] == "present":
-        task.present(module.params["wait"])
-    else:
-        task.absent()
+    try:
+        if module.params["state"] == "present":
+            task.present(module.params["wait"])
+        else:
+            task.absent()
+    except OSError as error:
+        # A device that fails, or goes while it is looked at.
+        module.fail_json(msg=f"{error.filename}: {error.strerror}")
     shown = {path: ", ".join(changes) for path, changes in task.changes.items() if changes}
     module.exit_json(
         changed=bool(shown),

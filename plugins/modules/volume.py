@@ -249,8 +249,9 @@ class Run:
         self.volumes = volumes
         self.released = released
         self.timeout = timeout
-        self.asked: dict[str, set[str]] = collections.defaultdict(set)
+        self.asked: dict[str, list[str]] = collections.defaultdict(list)
         self.refused: dict[str, str] = {}
+        self.reasons: dict[str, str] = {}
         self.since: dict[str, tuple[str, float]] = {}
         self.over_quota: list[_volume.Wanted] = []
         self.errors: dict[str, str] = {}
@@ -272,12 +273,13 @@ class Run:
         if wanted.option in self.errors:
             return None
         if volume and "create" in asked and _volume.is_stillborn(volume):
-            self.refused[wanted.option] = f"the cloud could not make it: {self.volumes.reason(volume['id'])}"
+            self.reasons[wanted.option] = f"the cloud could not make it: {self.volumes.reason(volume['id'])}"
+        # An order that was refused, but is obeyed, had been given before its answer was lost.
+        refused = self.refused.pop(wanted.option, None)
         try:
             step = _volume.step(wanted, volume, asked)
         except _volume.Trouble as error:
-            # An order that was refused, but is obeyed, had been given before its answer was lost.
-            return self.fail(wanted, volume, self.refused.get(wanted.option, str(error)))
+            return self.fail(wanted, volume, refused or self.reasons.get(wanted.option) or str(error))
         if step == "detach" and wanted.option not in self.released:
             return self.fail(wanted, volume, f"meanwhile it was attached to the server {_volume.attached_to(volume)}")
         if step != "wait":
@@ -295,7 +297,7 @@ class Run:
         if change == "wait":
             return
         volume = self.volumes.of(wanted)
-        self.asked[wanted.option].add(change)
+        self.asked[wanted.option].append(change)
         try:
             getattr(self.volumes, change)(wanted, volume)
         except _openstack.ApiError as error:
@@ -318,10 +320,7 @@ class Plan:
     def __init__(self, params: dict[str, t.Any], volumes: Volumes, is_check: bool) -> None:
         cloud, site = volumes.cloud, params["site"]
         absent = params["state"] == "absent"
-        entries = params["volumes"]
-        if entries is None:
-            names = sorted({volume["metadata"].get(_cloud_objects.VOLUME, "") for volume in _volume.of_site(site, volumes.list)})
-            entries = [{**dict.fromkeys(SUBOPTIONS), "name": name} for name in names]
+        entries = params["volumes"] or []
         servers: list[dict[str, t.Any]] = []
         ids = {entry["id"] for entry in entries}
         if any(entry["server"] for entry in entries) or any(
@@ -330,7 +329,7 @@ class Plan:
             servers = cloud.listing("compute", "/servers", "servers")
         self.servers = {server["id"]: server["name"] for server in servers}
         found, self.errors = _volume.resolve(site, entries, absent, volumes.list, servers, is_check)
-        found = self.with_types(found, cloud)
+        found = _volume.all_of(site, volumes.list) if params["volumes"] is None else self.with_types(found, cloud)
         self.kept = [volume for wanted, volume in found if absent and volume and not _volume.may_delete(volume, ids)]
         self.found = [(wanted, volume) for wanted, volume in found if volume not in self.kept]
         listed = {volume["id"] for wanted, volume in found if volume}
@@ -356,9 +355,10 @@ class Plan:
 
     def judge(self, wanted: _volume.Wanted, volume: _volume.Volume, unmounted: list[str], force: bool, cloud: _openstack.Cloud) -> None:
         released = _volume.may_detach(wanted, volume, unmounted, force)
+        changes = _volume.changes(wanted, volume)
         errors = _volume.conflicts(wanted, volume, self.servers, released)
         server = _volume.attached_to(volume)
-        if not errors and not released and "detach" in _volume.changes(wanted, volume):
+        if not errors and not released and "detach" in changes:
             try:
                 status = cloud.get("compute", f"/servers/{server}")["server"]["status"]
             except _openstack.ApiError as error:
@@ -372,6 +372,7 @@ class Plan:
                 _volume.step(wanted, volume)
             except _volume.Trouble as error:
                 errors.append(f"{wanted.option}: {wanted.name} ({volume['id']}): {error}")
+        if released or "detach" in changes:
             self.released.add(wanted.option)
         self.errors += errors
 
@@ -407,6 +408,7 @@ def main() -> None:
         result = {
             "changed": bool(plan.changes),
             "changes": [_volume.describe(change, wanted, volume, plan.servers) for change, wanted, volume in plan.changes],
+            "volumes": [_volume.report(volume, wanted.name, plan.servers) for wanted, volume in plan.found if volume],
             "kept": [_volume.brief(volume) for volume in sorted(plan.kept, key=_volume.name_of)],
             "surplus": [_volume.brief(volume) for volume in sorted(plan.surplus, key=_volume.name_of)],
             "diff": {
@@ -418,7 +420,7 @@ def main() -> None:
         if not module.check_mode:
             run.go([wanted for wanted, volume in plan.found])
         now = [(wanted, volumes.of(wanted)) for wanted, volume in plan.found]
-        result["volumes"] = [*(_volume.report(volume, wanted.name, plan.servers) for wanted, volume in now if volume)]
+        result["volumes"] = [_volume.report(volume, wanted.name, plan.servers) for wanted, volume in now if volume]
         if run.over_quota:
             limits = cloud.get(CINDER, "/limits")["limits"]["absolute"]
             run.errors["quota"] = _volume.over_quota(run.over_quota, dict((wanted.option, volume) for wanted, volume in now), limits)

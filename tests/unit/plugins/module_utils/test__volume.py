@@ -49,6 +49,8 @@ OLD = {"updated_at": "2026-11-20T11:00:00.000000"}
         (wanted(server="s1"), volume("error"), ["delete", "create", "attach"]),
         (wanted(server="s1"), volume("error", **OLD), ["attach"]),
         (wanted(marks=None), volume("error"), []),
+        # The user meant just this one.
+        (wanted(id="v1"), volume("error"), []),
         (wanted(absent=True), None, []),
         (wanted(absent=True), volume(), ["delete"]),
         (wanted(absent=True), volume(server="s1"), ["detach", "delete"]),
@@ -62,22 +64,25 @@ def test_changes(wish, found, expected):
     ("wish", "found", "asked", "expected"),
     [
         (wanted(), None, (), "create"),
-        (wanted(), None, {"create"}, "wait"),
-        (wanted(), volume("creating"), {"create"}, "wait"),
-        (wanted(), volume(), {"create"}, None),
-        (wanted(server="s1"), volume(), {"create"}, "attach"),
-        (wanted(server="s1"), volume("reserved"), {"attach"}, "wait"),
+        (wanted(), None, ["create"], "wait"),
+        (wanted(), None, ["delete", "create"], "wait"),
+        (wanted(), volume("creating"), ["create"], "wait"),
+        (wanted(), volume(), ["create"], None),
+        (wanted(), volume("error"), ["create"], "delete"),
+        (wanted(), volume("error"), ["delete", "create"], "delete"),
+        (wanted(server="s1"), volume(), ["create"], "attach"),
+        (wanted(server="s1"), volume("reserved"), ["attach"], "wait"),
         (wanted(server="s1"), volume("attaching"), (), "wait"),
-        (wanted(size=11), volume("extending"), {"extend"}, "wait"),
+        (wanted(size=11), volume("extending"), ["extend"], "wait"),
         (wanted(), volume("deleting"), (), "wait"),
         (wanted(), volume("backing-up"), (), None),
         (wanted(size=11), volume("backing-up"), (), "wait"),
         (wanted(), volume("error"), (), "delete"),
-        (wanted(), None, {"delete"}, "create"),
+        (wanted(), None, ["delete"], "create"),
         (wanted(absent=True), volume("error_extending"), (), "delete"),
         (wanted(absent=True), volume("backing-up"), (), "wait"),
-        (wanted(absent=True), volume("deleting"), {"delete"}, "wait"),
-        (wanted(absent=True), None, {"delete"}, None),
+        (wanted(absent=True), volume("deleting"), ["delete"], "wait"),
+        (wanted(absent=True), None, ["delete"], None),
         (wanted(absent=True), volume(server="s1"), (), "detach"),
     ],
 )
@@ -88,11 +93,11 @@ def test_the_next_step(wish, found, asked, expected):
 @pytest.mark.parametrize(
     ("wish", "found", "asked", "message"),
     [
-        (wanted(), None, {"create", "delete"}, "could not make the volume"),
-        (wanted(server="s1"), volume(), {"attach"}, "available again: the hypervisor could not"),
-        (wanted(), volume(server="s1"), {"detach"}, "still attached: its guest may not let it go"),
-        (wanted(size=11), volume(), {"extend"}, "its size has not changed"),
-        (wanted(absent=True), volume(), {"delete"}, "still there with the status available"),
+        (wanted(), None, ["create", "delete"], "could not make the volume"),
+        (wanted(server="s1"), volume(), ["create", "attach"], "available again: the hypervisor could not"),
+        (wanted(), volume(server="s1"), ["detach"], "still attached: its guest may not let it go"),
+        (wanted(size=11), volume(), ["extend"], "its size has not changed"),
+        (wanted(absent=True), volume(), ["delete"], "still there with the status available"),
         (wanted(), volume("error", **OLD), (), "its status is error, in which it can neither be used nor changed"),
         (wanted(), volume("error_extending"), (), "its status is error_extending"),
         (wanted(marks=None), volume("error"), (), "its status is error,"),
@@ -118,6 +123,13 @@ def test_no_step_is_asked_twice_and_errors_are_not_waited_for(wish, found, asked
 )
 def test_only_what_never_was_a_volume_is_replaced(found, expected):
     assert _volume.is_stillborn(found) is expected
+
+
+def test_all_of_a_site_are_to_go_also_those_of_one_name():
+    volumes = [volume(id="v2"), volume(id="v1"), volume(id="v3", metadata={**MARKS, "elastigrid_volume": "a"}), volume(id="v4", metadata={})]
+    assert [(one.option, one.name, one.id, one.absent, there["id"]) for one, there in _volume.all_of(SITE, volumes)] == [
+        ("grid[0]", "a", "v3", True, "v3"), ("grid[1]", "data", "v2", True, "v2"), ("grid[2]", "data", "v1", True, "v1"),
+    ]  # fmt: skip
 
 
 def test_the_volume_of_a_name_is_the_one_in_use_then_the_sound_one_then_the_older():
@@ -164,7 +176,7 @@ def test_entries_are_resolved():
     found, errors = _volume.resolve(SITE, entries, False, [volume(), theirs], servers)
     assert errors == []
     assert [(one.name, one.id, one.server, one.marks, one.option) for one, there in found] == [
-        ("data", "v1", "s2", {**MARKS, "elastigrid_mount": "/srv", "elastigrid_fstype": "xfs"}, "volumes[0]"),
+        ("data", None, "s2", {**MARKS, "elastigrid_mount": "/srv", "elastigrid_fstype": "xfs"}, "volumes[0]"),
         ("by hand", "v2", "s1", None, "volumes[1]"),
         ("new", None, None, {**MARKS, "elastigrid_volume": "new"}, "volumes[2]"),
     ]
