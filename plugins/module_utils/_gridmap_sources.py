@@ -665,7 +665,7 @@ class Client:
             raise SourceError(f"cannot be asked: ca_dir {directory} is no directory")
         if certificate is not None:
             for path in (certificate, *([key] if key else [])):
-                if not self.read_file(path).lstrip().startswith((b"-----BEGIN", b"Bag Attributes", b"subject", b"Certificate:")):
+                if b"-----BEGIN" not in self.read_file(path):
                     raise SourceError(f"cannot be asked: {path} is not in PEM; is it a token?")
             try:
                 # Without a password callback OpenSSL would ask the terminal.

@@ -293,6 +293,15 @@ def test_another_url_needs_an_answer_of_its_own(site, serve):
     assert site.members() == set(range(151))
 
 
+def test_other_options_make_another_answer_of_the_same_data(site):
+    site.atlas[:95] = [stand_ins.scim_user(number, [("g", "atlas")]) for number in range(95)]
+    site.run()
+    assert site.members() == set(range(150))
+    site.options["vos"][0]["sources"][0]["group"] = "atlas"
+    site.run()
+    assert site.members() == set(range(95)) | set(range(100, 150))
+
+
 # --- files that are not ours, states that are lost ---
 
 
