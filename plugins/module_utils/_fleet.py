@@ -39,7 +39,7 @@ POOL_OPTIONS: dict[str, dict[str, t.Any]] = {
     "image": {"type": "str"},
     "networks": {"type": "list", "elements": "str"},
     "security_groups": {"type": "list", "elements": "str"},
-    "keypair": {"type": "str"},
+    "keypair": {"type": "str", "no_log": False},
     "user_data": {"type": "str"},
     "config_drive": {"type": "bool"},
     "boot_volume": {"type": "int"},

@@ -53,7 +53,7 @@ class Fleet:
         self.before: list[Server] = []
         self.lines_before: list[str] = []
         self.gone: set[str] = set()
-        """Ids of servers that were deleted in this run."""
+        """Ids of servers that vanished in this run."""
         self.changes: list[str] = []
         """What was changed beside the existence of servers."""
         self.errors: list[str] = []
@@ -86,8 +86,10 @@ class Fleet:
             except ApiError as error:
                 if error.status != 404:
                     raise
+                self.gone.add(server)
         hidden = [server["id"] for server in listed if "metadata" not in server]
         if hidden:
+            # Nova tells nothing but the ids of servers in a cell that is down.
             raise CloudError(f"cloud {self.cloud.name}: a part of Nova does not answer, so that it is unknown whose these servers are: {', '.join(hidden)}")
         self.servers = _fleet.ours(self.wish.site, listed)
 
@@ -156,7 +158,7 @@ class Fleet:
                 self.errors.append(f"{named['image'][image]} is {image!r}: {error.message}")
         listings: dict[str, t.Callable[[], list[dict[str, t.Any]]]] = {
             "flavor": lambda: self.cloud.listing("compute", "/flavors/detail", "flavors"),
-            "network": lambda: self.networks(),
+            "network": self.networks,
             "external network": lambda: [network for network in self.networks() if network["router:external"]],
             "security group": lambda: self.cloud.listing(
                 "network", "/security-groups", "security_groups", fields=["id", "name"], project_id=self.cloud.project_id

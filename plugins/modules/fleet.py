@@ -126,6 +126,7 @@ options:
     description:
       - An OpenSSH public key for the servers. It makes the key pair C(elastigrid-SITE).
       - If it changes, the key pair is replaced. Servers keep the key that they were made with.
+      - Nova keeps key pairs by user, so that each user of a project who runs this has one.
     type: str
   retirable:
     description: Names or ids of servers of which the batch system has proved that they are empty, so that they may be deleted. This alone is no reason to do it.

@@ -46,7 +46,7 @@ def raw(cloud: t.Any, site: str) -> t.Iterator[t.Callable[..., str]]:
         body = {"name": f"{site}-{pool}-{slot}", "flavorRef": flavors[flavor], "imageRef": image, "networks": [{"uuid": network}]}
         metadata = {key: value for key, value in {**marks, **metadata}.items() if value}
         made.append(cloud.post("compute", "/servers", {"server": {**body, "metadata": metadata}})["server"]["id"])
-        wait(f"{made[-1]} to be {status}", lambda: cloud.get("compute", f"/servers/{made[-1]}")["server"]["status"] == status)
+        wait(f"{made[-1]} to be {status}", lambda: cloud.get("compute", f"/servers/{made[-1]}")["server"]["status"] == status, 180)
         return made[-1]
 
     yield make
@@ -248,6 +248,15 @@ def test_a_server_that_boots_from_a_volume_takes_it_along(fleet: Fleet, cloud, s
     assert [one["name"] for one in fleet(pools, defaults={**DEFAULTS, "image": "debian-13"})["outdated"]] == names(site, "worker-1")
     fleet(force=True)
     wait("the volume to go", lambda: attached[0]["id"] not in {one["id"] for one in cloud.listing("block-storage", "/volumes", "volumes")})
+
+
+def test_a_server_that_does_not_go_is_told_and_tried_again(fleet: Fleet, cloud, site, raw):
+    server = raw("worker", 1, fail="delete")
+    result = fleet(force=True, delete_timeout=6, fails=True)
+    assert f"server {site}-worker-1 ({server}) is still there 6 s after it was to be deleted" in result["msg"]
+    assert not result["deleted"]
+    cloud.delete("compute", f"/servers/{server}/metadata/fail")
+    assert fleet(force=True)["deleted"] == names(site, "worker-1")
 
 
 POOLS = {"bastion": BASTION, "worker": {"count": 3, "anti_affinity": True}}
