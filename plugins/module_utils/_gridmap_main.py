@@ -144,7 +144,8 @@ class _Run:
                 self.report.errors.append(f"source {name} {problem}; there is no earlier answer of it")
             elif age is not None and age > self.config["max_age"]:
                 status = "stale"
-                self.report.errors.append(f"source {name} {problem}; its last good answer is {_duration(age)} old, more than max_age ({_duration(self.config['max_age'])})")
+                limit = _duration(self.config["max_age"])
+                self.report.errors.append(f"source {name} {problem}; its last good answer is {_duration(age)} old, more than max_age ({limit})")
             elif problem:
                 status = "kept"
                 self.report.warnings.append(f"source {name} {problem}; its answer of {_duration(age or 0)} ago is used")
@@ -340,12 +341,14 @@ class _Run:
 
     def _answer(self, name: str) -> _gridmap.Answer | None:
         """The answer that counted until now."""
-        entry = self.known.get(name, {})
-        return _gridmap.Answer.from_json(json.loads(_read(os.path.join(self.config["state_dir"], entry["file"])) or b"")) if entry.get("file") else None
+        file = self.known.get(name, {}).get("file")
+        data = _read(os.path.join(self.config["state_dir"], file)) if file else None
+        return None if data is None else _gridmap.Answer.from_json(json.loads(data))
 
     def _counting(self, name: str, how: str) -> _gridmap.Answer:
         answer = self.fresh.get(name) or self._answer(name)
-        assert answer
+        if answer is None:
+            raise RunError(f"the last good answer of source {name} is gone")
         if how == "all":
             return answer
         kept_out = _gridmap.Answer()
@@ -503,14 +506,16 @@ def metrics(report: Report, now: int) -> str:
     sources = report.sources.items()
     metric("success", "Whether the last run did all that it should, with no source that is missing or too old.", [({}, int(not report.errors))])
     metric("run_timestamp_seconds", "When the last run was.", [({}, now)])
-    metric("source_up", "Whether the source gave an answer that counts in the last run.", [({"source": name}, int(one["problem"] is None)) for name, one in sources])
+    up = [({"source": name}, int(one["problem"] is None)) for name, one in sources]
+    metric("source_up", "Whether the source gave an answer that counts in the last run.", up)
     metric("source_age_seconds", "Age of the answer that is used.", [({"source": name}, one["age"]) for name, one in sources if one["age"] is not None])
     metric("source_members", "Members in the answer that is used.", [({"source": name}, one["members"]) for name, one in sources])
     metric("source_out", "Users that the source keeps out.", [({"source": name}, one["out"]) for name, one in sources])
     skipped = [({"source": name, "reason": reason}, number) for name, one in sources for reason, number in one["skipped"].items()]
     metric("source_skipped", "Entries of the source that were of no use.", skipped)
     metric("vo_members", "Members that may come in.", [({"vo": name}, one["members"]) for name, one in report.vos.items()])
-    metric("vo_out", "Users that are kept out.", [({"vo": name, "reason": reason}, number) for name, one in report.vos.items() for reason, number in one["out"].items()])
+    out = [({"vo": name, "reason": reason}, number) for name, one in report.vos.items() for reason, number in one["out"].items()]
+    metric("vo_out", "Users that are kept out.", out)
     metric("output_entries", "Entries of a file.", [({"path": one["path"]}, one["entries"]) for one in report.outputs])
     metric("output_up", "Whether a file could be written.", [({"path": one["path"]}, int(one["problem"] is None)) for one in report.outputs])
     return "\n".join(lines) + "\n"
@@ -522,10 +527,9 @@ def program() -> bytes:
     parents = ["/".join(package.split(".")[: number + 1]) for number in range(package.count(".") + 1)]
     files = {f"{parent}/__init__.py": "" for parent in parents}
     for module in (_dn, _gridmap, _gridmap_config, _gridmap_outputs, _gridmap_sources, sys.modules[__name__]):
-        spec = importlib.util.find_spec(module.__name__)
-        source = spec.loader.get_source(module.__name__) if spec and spec.loader else None  # type: ignore[attr-defined]
-        assert source
-        files[module.__name__.replace(".", "/") + ".py"] = source
+        # All loaders of Python source have it, that of zip archives too, in which Ansible sends modules.
+        loader: t.Any = t.cast("importlib.machinery.ModuleSpec", importlib.util.find_spec(module.__name__)).loader
+        files[module.__name__.replace(".", "/") + ".py"] = loader.get_source(module.__name__)
     files["__main__.py"] = f"import sys\n\nfrom {package} import _gridmap_main\n\nsys.exit(_gridmap_main.main())\n"
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -123,12 +123,13 @@ def scim_page(data: bytes) -> tuple[list[dict[str, t.Any]], int]:
 
 def scim_role_groups(groups: t.Iterable[dict[str, t.Any]]) -> set[str]:
     """Ids of the groups of IAM that stand for a VOMS role."""
-    return {
-        group["id"]
-        for group in groups
-        if isinstance(group.get("id"), str)
-        and any(label.get("name") == "voms.role" for label in _some_dicts((group.get(GROUP) or {}).get("labels") if isinstance(group.get(GROUP), dict) else None))
-    }
+    found = set()
+    for group in groups:
+        more = group.get(GROUP)
+        labels = _some_dicts(more.get("labels")) if isinstance(more, dict) else []
+        if isinstance(group.get("id"), str) and any(label.get("name") == "voms.role" for label in labels):
+            found.add(group["id"])
+    return found
 
 
 def add_scim_users(answer: _gridmap.Answer, users: t.Iterable[dict[str, t.Any]], role_groups: set[str], wanted: str | None) -> None:
@@ -537,11 +538,10 @@ class Client:
             timer = threading.Timer(max(0.0, self.deadline - time.monotonic()), process.kill)
             timer.start()
             try:
-                assert process.stdout
-                data = process.stdout.read(self.limit + 1)
-                if len(data) > self.limit:
-                    process.kill()
-                process.stdout.close()
+                with t.cast(t.IO[bytes], process.stdout) as output:
+                    data = output.read(self.limit + 1)
+                    if len(data) > self.limit:
+                        process.kill()
                 status = process.wait()
             finally:
                 timer.cancel()
@@ -562,15 +562,15 @@ class Client:
 
     def get(self, url: str, headers: dict[str, str], body: bytes | None = None) -> Response | None:
         """What is at a URL, None if it has not changed. What may pass is asked for again."""
-        for number in range(RETRIES):
+        pause = PAUSE_SECONDS
+        while True:
             try:
                 return self._get(url, headers, body)
             except _Passing as error:
-                pause = PAUSE_SECONDS * 2**number
-                if number == RETRIES - 1 or time.monotonic() + pause >= self.deadline:
+                if pause >= PAUSE_SECONDS * 2 ** (RETRIES - 1) or time.monotonic() + pause >= self.deadline:
                     raise SourceError(str(error)) from error
-                time.sleep(pause)
-        raise AssertionError
+            time.sleep(pause)
+            pause *= 2
 
     def _get(self, url: str, headers: dict[str, str], body: bytes | None) -> Response | None:
         parts = urllib.parse.urlsplit(url)

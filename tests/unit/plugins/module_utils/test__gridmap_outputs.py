@@ -13,11 +13,12 @@ from ansible_collections.elastigrid.site.plugins.module_utils import _dn, _gridm
 ISSUER = "https://iam.example.org/"
 HOST = "/DC=org/CN=host/ce.test"
 QUOTE = '/DC=org/CN=Jane "JD" Doe'
+BACKSLASH = "/DC=org/CN=Jane\\"
 JANE, JOE = "/DC=org/CN=Jane", "/DC=org/CN=Joe"
 VOS = [
     {
         "name": "atlas",
-        "members": [JANE, HOST, QUOTE],
+        "members": [JANE, HOST, QUOTE, BACKSLASH],
         "account": ".atlas",
         "roles": [{"fqan": "/atlas/Role=production", "account": "atlasprd"}, {"fqan": "/atlas/higgs", "account": "higgs"}],
         "issuers": [{"url": ISSUER, "account": "atlas", "subjects": [{"subject": "robot, \\ 1", "account": "atlasprd"}]}],
@@ -49,7 +50,7 @@ def test_grid_mapfile():
     made = render("grid_mapfile")
     # What OpenSSL 3 prints, and what older software does.
     assert lines(made) == ['"/DC=org/CN=Jane" .atlas', '"/DC=org/CN=Joe" local', '"/DC=org/CN=host/ce.test" .atlas', r'"/DC=org/CN=host\/ce.test" .atlas']
-    assert (made.entries, made.skipped) == (4, {"quote or backslash": 1})
+    assert (made.entries, made.skipped) == (4, {"quote or backslash": 2})
     assert lines(render("grid_mapfile", vos=VOS[1:], all_accounts=True)) == ['"/DC=org/CN=Jane" local', '"/DC=org/CN=Joe" local']
     assert '"/DC=org/CN=Jane" .atlas,local' in lines(render("grid_mapfile", all_accounts=True))
 
@@ -63,7 +64,7 @@ def test_grid_mapfile_by_role():
 def test_grid_mapfile_with_leased_accounts():
     made = render("grid_mapfile", {JANE: "atlas001"}, gridmapdir="/d", all_accounts=True)
     assert lines(made) == ['"/DC=org/CN=Jane" atlas001,local', '"/DC=org/CN=Joe" local']
-    assert made.skipped == {"no pool account": 2}
+    assert made.skipped == {"no pool account": 3}
 
 
 def test_voms_mapfile():
@@ -148,14 +149,14 @@ def test_mapfile_of_condor():
     assert fields[3] == ("https://iam.example.org/,robot, \\ 1", ["atlasprd"])
     assert fields[4] == (r"^https://iam\.example\.org/,", ["atlas"])
     # HTCondor knows no pools.
-    assert render("condor_mapfile").skipped == {"no pool account": 3}
+    assert render("condor_mapfile").skipped == {"no pool account": 4}
 
 
 def test_json():
     assert json.loads(render("json").text) == {
         "entries": {},
         "vos": {
-            "atlas": dict.fromkeys([JANE, _dn.slash(HOST), QUOTE], {"account": ".atlas", "fqans": []}),
+            "atlas": dict.fromkeys([JANE, _dn.slash(HOST), QUOTE, BACKSLASH], {"account": ".atlas", "fqans": []}),
             "local": dict.fromkeys([JANE, JOE], {"account": "local", "fqans": []}),
         },
     }
