@@ -221,6 +221,26 @@ def test_an_attachment_that_fails_is_told(volume, server, site):
     assert "data (" in said["msg"] and ("attach" in said["msg"])
 
 
+def test_a_volume_that_never_gets_ready_is_not_waited_for_for_ever(volume, server, cloud, site):
+    made = volume([{"name": "data", "size": 1}])["volumes"][0]["id"]
+    # As Nova leaves it when it dies between two requests of its own.
+    reservation = cloud.post("block-storage", "/attachments", {"attachment": {"volume_uuid": made, "instance_uuid": str(uuid.uuid4())}})["attachment"]["id"]
+    said = volume([{"name": "data", "size": 1, "server": server("one")}], timeout=2, fails=True)["msg"]
+    assert said == f"volumes[0]: data ({made}): waited 2 s, but it is still reserved"
+    cloud.delete("block-storage", f"/attachments/{reservation}")
+
+
+def test_a_volume_of_a_server_that_is_gone_is_detached(volume, cloud, site):
+    made = volume([{"name": "data", "size": 1, "on_teardown": "delete"}])["volumes"][0]["id"]
+    connector = {"host": "h", "initiator": "i", "ip": "192.0.2.1", "platform": "x", "os_type": "l"}
+    gone = {"volume_uuid": made, "instance_uuid": str(uuid.uuid4()), "connector": connector}
+    attached = cloud.post("block-storage", "/attachments", {"attachment": gone})["attachment"]["id"]
+    cloud.post("block-storage", f"/attachments/{attached}/action", {"os-complete": {}})
+    wait("the volume in use", lambda: ours(cloud, site)[0]["status"] == "in-use")
+    assert volume(None, state="absent")["changes"] == [f"detach data from {gone['instance_uuid']}", "delete data"]
+    assert ours(cloud, site) == []
+
+
 def test_the_quota_is_told(run_module, site):
     from ansible_collections.elastigrid.site.plugins.module_utils import _openstack
 

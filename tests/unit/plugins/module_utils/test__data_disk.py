@@ -162,6 +162,7 @@ def test_steps(one, found, mounts, expected):
         (facts(partition_table="gpt", partitions=("vdb1", "vdb2"), signatures=("gpt", "PMBR")), "it has a partition table (gpt) and the partitions vdb1, vdb2"),
         (facts(partitions=("vdb1",)), "it has a partition table (of unknown kind) and the partitions vdb1"),
         (facts(is_ambivalent=True, signatures=("xfs", "ext4")), "it has signatures of more than one kind (xfs, ext4)"),
+        (facts(**EXT4, is_ambivalent=True), "it has signatures of more than one kind (ext4)"),
         (facts(type="xfs", uuid=UUID, signatures=("xfs",)), "it holds xfs"),
         (facts(type="LVM2_member", signatures=("LVM2_member",)), "it holds LVM2_member"),
         (facts(signatures=("zfs_member",)), "it holds zfs_member"),
