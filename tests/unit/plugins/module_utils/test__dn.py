@@ -6,7 +6,7 @@ import datetime
 import subprocess
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.elastigrid.site.plugins.module_utils import _dn
@@ -206,6 +206,7 @@ RDNS = st.lists(st.tuples(st.sampled_from(ATTRIBUTES), TEXTS), min_size=1, max_s
 DNS = st.lists(RDNS, min_size=1, max_size=5).map(_dn._dn)
 
 
+@settings(deadline=None)
 @given(DNS)
 @example(_dn._dn([[("CN", "x ")]]))
 @example(_dn._dn([[("CN", " x")], [("2.999.3", "#\udcff")]]))
@@ -213,6 +214,7 @@ def test_the_comma_form_loses_nothing(dn):
     assert _dn.parse_comma(_dn.to_comma(dn)) == dn
 
 
+@settings(deadline=None)
 @given(DNS)
 @example(_dn._dn([[("CN", "a\\")]]))
 @example(_dn._dn([[("CN", "a\\/b+")]]))
@@ -229,6 +231,7 @@ def test_the_slash_form_loses_nothing_or_is_refused(dn):
     assert _dn.key(text) == _dn.key(_dn.slash(text.swapcase() if "\\" not in text else text))
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(max_size=60), st.text("/CNDO=x,+\\\"#; 0A", max_size=40), st.lists(st.sampled_from(["/CN=", "/", "x", " ", "\\x", "C3", ",O=", "\\", '"', "+", "#"])).map("".join)))
 def test_any_text_is_a_name_or_an_error(text):
     try:

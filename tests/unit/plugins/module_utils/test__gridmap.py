@@ -6,7 +6,7 @@ import json
 
 import pytest
 from gridmap_stand_ins import dn
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.elastigrid.site.plugins.module_utils import _gridmap, _gridmap_config
@@ -150,6 +150,7 @@ ENDS = st.dictionaries(st.integers(0, 60), st.sampled_from([NOW - 5, NOW, NOW + 
 ANSWERS = st.builds(answer, NUMBERS, NUMBERS, ENDS)
 
 
+@settings(deadline=None)
 @given(ANSWERS, st.lists(ANSWERS, max_size=5))
 def test_whatever_is_answered(first, others):
     """Nobody whom the last good answer puts out is in, and no member is lost but for that or by an answer that was believed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.elastigrid.site.plugins.module_utils import _dn, _gridmap, _gridmap_config, _gridmap_outputs
@@ -166,6 +166,7 @@ NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_
 KINDS = ["grid_mapfile", "arc_authgroup", "condor_mapfile", "json"]
 
 
+@settings(deadline=None)
 @given(st.sampled_from(KINDS), st.lists(NAMES, max_size=5))
 def test_any_name_is_written_so_that_it_is_read_again(kind, names):
     """Rendering compares what it wrote with what it meant, and fails otherwise."""
