@@ -146,7 +146,8 @@ def _condor_quote(text: str) -> str:
 def _authfile(wanted: list[_gridmap.Config]) -> Rendered:
     """XRootD's authorization database. An id may have only one record, in which the first path that fits counts.
 
-    Members are known by the account that they are mapped to, by VO, group and role from VOMS, or by the groups of a token.
+    Members are known by the account that they are mapped to, or by what VOMS says. A group or role without its VO would be that of
+    any VO, and of the groups that any token claims.
     """
     rights: dict[tuple[str, ...], dict[str, str]] = {}
     for vo in wanted:
@@ -154,10 +155,10 @@ def _authfile(wanted: list[_gridmap.Config]) -> Rendered:
             group, role = _split(area["fqan"] or f"/{vo['name']}")
             if area["fqan"]:
                 accounts = [one["account"] for one in vo["roles"] if one["fqan"] == area["fqan"]]
-                ids = [("=", vo["name"], group, role)] if role else [("g", group)]
+                ids = [("=", vo["name"], group, role)]
             else:
                 accounts = [vo["account"], *(one["account"] for one in vo["roles"])]
-                ids = [("o", vo["name"]), ("g", group)]
+                ids = [("o", vo["name"])]
             ids += [("u", account) for account in accounts if account and not account.startswith(".")]
             for one in dict.fromkeys(ids):
                 paths = rights.setdefault(one, {})
@@ -169,8 +170,8 @@ def _authfile(wanted: list[_gridmap.Config]) -> Rendered:
     for one, paths in rights.items():
         listed = " ".join(f"{path} {paths[path]}" for path in sorted(paths, key=lambda path: (-len(path), path)))
         if one[0] == "=":
-            name = f"role{len(defined) + 1}"
-            defined.append(f"= {name} o {one[1]} g {one[2]} r {one[3]}")
+            name = f"fqan{len(defined) + 1}"
+            defined.append(f"= {name} o: {one[1]} g: {one[2]}" + (f" r: {one[3]}" if one[3] else ""))
             records.append(f"s {name} {listed}")
         else:
             records.append(f"{one[0]} {one[1]} {listed}")

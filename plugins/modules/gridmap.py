@@ -192,7 +192,7 @@ options:
         default: []
         suboptions:
           path:
-            description: What the paths begin with.
+            description: What the paths begin with. To XRootD, V(/atlas) is V(/atlas2) as well, and V(/atlas/) not the directory itself.
             type: path
             required: true
           write:
@@ -240,7 +240,8 @@ options:
           - V(arc_authgroup), a quoted DN for each member, for C(file=) in an authorization group of ARC.
           - V(gridmapdir), a directory with a file for each pool account and a link of the name of the user's DN to each leased one. A lease
             is never taken away.
-          - V(xrootd_authfile), who may do what in the areas of the VOs, known by VO, FQAN or account.
+          - V(xrootd_authfile), who may do what in the areas of the VOs, known by VO, FQAN or account. XRootD compares an FQAN as a whole,
+            so that its VOMS plugin has to be told C(grpopt=usefirst).
           - V(scitokens_mapfile), for C(name_mapfile) in XRootD's C(scitokens.cfg), for one issuer.
           - V(condor_mapfile), for C(CERTIFICATE_MAPFILE) of HTCondor with C(CERTIFICATE_MAPFILE_ASSUME_HASH_KEYS = true).
           - V(json), everything.

@@ -95,15 +95,14 @@ def test_authgroup_of_arc():
 
 def test_authfile_of_xrootd():
     assert lines(render("xrootd_authfile")) == [
-        "= role1 o atlas g /atlas r production",
+        "= fqan1 o: atlas g: /atlas r: production",
+        "= fqan2 o: atlas g: /atlas/higgs",
         "o atlas /shared rl /atlas rl",
-        "g /atlas /shared rl /atlas rl",
         "u atlasprd /atlas/prod a /shared rl /atlas rl",
         "u higgs /atlas/higgs a /shared rl /atlas rl",
-        "s role1 /atlas/prod a",
-        "g /atlas/higgs /atlas/higgs a",
+        "s fqan1 /atlas/prod a",
+        "s fqan2 /atlas/higgs a",
         "o local /shared rl /local a",
-        "g /local /shared rl /local a",
         "u local /shared rl /local a",
     ]
 
