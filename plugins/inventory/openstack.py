@@ -193,7 +193,7 @@ from ansible.errors import AnsibleParserError
 from ansible.module_utils.basic import missing_required_lib
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
-from ansible_collections.elastigrid.site.plugins.module_utils import _openstack, _openstack_inventory
+from ansible_collections.elastigrid.site.plugins.module_utils import _cloud_objects, _openstack, _openstack_inventory
 
 RETRY_SECONDS = 30
 # Nova takes a second for the details of several hundred servers, but not for their ids.
@@ -211,7 +211,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         super().parse(inventory, loader, path, cache)
         if _openstack.IMPORT_ERROR:
             raise AnsibleParserError(missing_required_lib("openstacksdk"))
-        self._read_config_data(path)
+        unknown = sorted(set(self._read_config_data(path)) - set(self._options))
+        if unknown:
+            raise AnsibleParserError(f"{path} has {unknown[0]!r}, which is no option; {_cloud_objects.closest(unknown[0], sorted(self._options))}")
         try:
             self._settings = _openstack_inventory.Settings(
                 **{name: self.get_option(name) for name in _openstack_inventory.Settings.__dataclass_fields__}

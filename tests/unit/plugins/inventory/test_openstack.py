@@ -255,6 +255,7 @@ def test_a_cloud_that_is_down(run, clouds):
     [
         ({"ip_version": 6}, "ip_version is 6, but no server has such an address; there are: 10.0.0.2 (private)"),
         ({"ip_version": 5}, "ip_version"),
+        ({"site_name": "demo"}, "has 'site_name', which is no option; the closest: "),
         ({"cidrs": ["all"]}, "cidrs has 'all', but must be networks"),
         ({"bastion": "w2"}, "bastion is 'w2', but there is no server 'w2' in this cloud; the closest: w1"),
         ({"host_key_source": "guess"}, "host_key_source"),
