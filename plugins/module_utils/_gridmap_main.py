@@ -290,11 +290,16 @@ class _Run:
         """Owner, group and mode of a file as asked; true if something was to change."""
         if output["type"] == "gridmapdir" or not os.path.exists(output["path"]):
             return False
-        is_right, user, group = _wanted(output, os.stat(output["path"]), self.check)
-        if not is_right and not self.check:
+        there = os.stat(output["path"])
+        is_right, user, group = _wanted(output, there, self.check)
+        if is_right:
+            return False
+        before, after = f"{there.st_uid}:{there.st_gid} 0{there.st_mode & 0o7777:o}\n", f"{user}:{group} {output['mode']}\n"
+        self.report.diffs.append({"before_header": output["path"], "after_header": output["path"], "before": before, "after": after})
+        if not self.check:
             os.chown(output["path"], user, group)
             os.chmod(output["path"], int(output["mode"], 8))
-        return not is_right
+        return True
 
     def _write(self, path: str, data: bytes, options: dict[str, t.Any]) -> None:
         path = os.path.realpath(path)

@@ -419,7 +419,9 @@ def test_mode_owner_and_backup(site):
     assert stat.S_IMODE(site.grid_mapfile.stat().st_mode) == 0o640
     before = site.grid_mapfile.read_text()
     site.grid_mapfile.chmod(0o600)
-    assert site.run(check=True).changed and site.run().changed and not site.run().changed
+    checked, done = site.run(check=True), site.run()
+    assert checked.changed and done.changed and not site.run().changed
+    assert checked.diffs == done.diffs and done.diffs[0]["before"].endswith(" 0600\n") and done.diffs[0]["after"].endswith(" 0640\n")
     assert stat.S_IMODE(site.grid_mapfile.stat().st_mode) == 0o640
     site.atlas.pop()
     site.run()
