@@ -155,6 +155,17 @@ def test_a_site_comes_and_goes(cloud: t.Any, site: str, admin: Admin) -> None:
     assert belonging(cloud, site) == {}
 
 
+def test_a_network_that_exists_is_used_and_stays(cloud: t.Any, site: str, admin: Admin) -> None:
+    there = {"networks": [{"name": "private", "existing": True}], "security_groups": [{"name": "default", "existing": True}]}
+    before = cloud.listing("network", "/networks", "networks", name="private")
+    admin.done("provision", site_network=there, site_pools={"worker": {"count": 1}})
+    assert counts(cloud, site) == {"server": 1, "keypair": 1}
+    assert list(cloud.listing("compute", "/servers/detail", "servers", name=f"{site}-worker-1")[0]["addresses"]) == ["private"]
+    admin.teardown()
+    assert belonging(cloud, site) == {}
+    assert cloud.listing("network", "/networks", "networks", name="private") == before
+
+
 @pytest.mark.parametrize(
     ("variables", "messages"),
     [
