@@ -332,9 +332,10 @@ class _Run:
             return new
         try:
             found = json.loads(data)
-            if found["format"] != new["format"] or found.keys() != new.keys():
+            parts = [found, *(found[key] for key in ("sources", "outputs", "used", "vos")), *found["sources"].values(), *found["outputs"].values()]
+            if found["format"] != new["format"] or found.keys() != new.keys() or not all(isinstance(part, dict) for part in parts):
                 raise ValueError
-        except (ValueError, TypeError, KeyError, RecursionError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             self.report.warnings.append(f"{path} is broken: all is taken for unknown, and files are written only if all their sources answer")
             return new
         for name, entry in found["sources"].items():

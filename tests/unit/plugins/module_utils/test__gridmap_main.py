@@ -328,7 +328,10 @@ def test_a_new_file_is_written_with_those_who_are_known(site):
     assert site.members() == set(range(100, 149))
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"format": 0}', "[" * 100000])
+STATE = '{"format": 1, "config": null, "used": {}, "next": null, "vos": {}, "outputs": {}, "sources": %s}'
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"format": 0}', "[" * 100000, STATE % "5", STATE % '{"a": 5}'])
 def test_a_broken_state(site, content):
     site.run()
     (site.place / "state" / "state.json").write_text(content)
