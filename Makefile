@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.cache/venv/bin:$(PATH)
 BUILT := .cache/build/elastigrid-site-$(shell awk '$$1 == "version:" {print $$2}' galaxy.yml).tar.gz
 SANDBOX_PLAYBOOK := ansible-playbook -i inventories/sandbox
 
-.PHONY: help bootstrap venv sandbox sandbox-destroy test test-long lint sanity units build test-sandbox test-vm cloud cloud-destroy test-cloud molecule benchmarks clean
+.PHONY: help bootstrap venv sandbox sandbox-destroy test test-long lint sanity units build test-sandbox test-vm cloud cloud-destroy test-cloud test-cloud-long molecule benchmarks clean
 
 help: ## say what the targets do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' Makefile
@@ -32,7 +32,7 @@ sandbox-destroy: venv ## remove every trace of the sandbox site, but not the cac
 test: ## run all tests that a change must pass, two at a time; logs and times in reports/stages
 	@tools/stages.py test
 
-test-long: ## run the rest: molecule scenarios and benchmarks (hours)
+test-long: ## run the rest: molecule scenarios, fault campaigns and benchmarks (hours)
 	@tools/stages.py test-long
 
 lint: venv ## check roles, playbooks, plugins and tools with ansible-lint, yamllint, ruff and shellcheck
@@ -68,20 +68,22 @@ cloud: venv ## start an OpenStack to test against, if there is none, and say how
 cloud-destroy: venv ## remove the OpenStack with all that is in it, but not its images
 	@tools/cloud.py down
 
-test-cloud: venv ## run the tests that need an OpenStack, against a fresh one
-	@tools/bootstrap sandbox
-	@trap 'tools/cloud.py down' EXIT; \
-	tools/cloud.py down; \
-	tools/cloud.py up; \
-	OS_CLIENT_CONFIG_FILE=$(CURDIR)/.sandbox/cloud/clouds.yaml pytest tests/cloud -m "not campaign" --junitxml=reports/cloud.xml
+# A fresh OpenStack for a command, and none afterwards.
+WITH_CLOUD = tools/bootstrap sandbox; trap 'tools/cloud.py down' EXIT; tools/cloud.py down; tools/cloud.py up; \
+	OS_CLIENT_CONFIG_FILE=$(CURDIR)/.sandbox/cloud/clouds.yaml
+
+test-cloud: venv ## run the tests that need an OpenStack, and a site from credentials to a job and back
+	@$(WITH_CLOUD) pytest tests/cloud -m "not campaign" --junitxml=reports/cloud.xml
+
+test-cloud-long: venv ## run the fault campaigns: killed at many moments, with an API that fails now and then
+	@$(WITH_CLOUD) pytest tests/cloud -m campaign --junitxml=reports/cloud-long.xml
 
 molecule: venv ## run each role's molecule scenario
 	@tools/bootstrap sandbox
 	@ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.cache/collections molecule test --all
 
-benchmarks: venv ## measure: no-op run, one more worker, cold converge
-	@tools/bootstrap sandbox
-	@pytest tests/benchmarks --junitxml=reports/benchmarks.xml
+benchmarks: venv ## measure, and write docs/benchmarks.md
+	@$(WITH_CLOUD) pytest tests/benchmarks --junitxml=reports/benchmarks.xml
 
 clean: ## remove the sandbox, all caches and reports
 	@tools/vm.py down

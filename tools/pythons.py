@@ -49,7 +49,7 @@ GET_PIP_VERSIONS = ("24_2", "25_2")  # the pip that ansible-core 2.19, and 2.20 
 class Failure(Exception):
     """Something that the user can act on; shown without a traceback."""
 
-NO_PART = (b"tools/", b"tests/benchmarks/", b"tests/sandbox/", b"tests/vm/")
+NO_PART = (b"tools/", b"tests/benchmarks/", b"tests/cloud/", b"tests/sandbox/", b"tests/vm/")
 
 
 def say(message: str) -> None:

@@ -25,10 +25,10 @@ FIRST = ["bootstrap", "venv"]
 # The lanes of a tier run at once. A stage that failed does not hold up its lane, but for those that need it.
 LANES = {
     "test": [
-        ["sandbox", "test-sandbox"],
+        ["sandbox", "test-sandbox", "test-cloud"],
         ["lint", "units", "sanity", "build", "test-vm"],
     ],
-    "test-long": [["molecule", "benchmarks"]],
+    "test-long": [["molecule", "test-cloud-long", "benchmarks"]],
 }
 NEEDS = {"test-sandbox": "sandbox"}
 
