@@ -28,6 +28,8 @@ HOST_NAME = 63
 # Nova's limit of a key or value of metadata, and of user data after base64.
 METADATA = 255
 USER_DATA = 65535
+# In these, Nova lets metadata be changed.
+CHANGEABLE = ("ACTIVE", "SHUTOFF", "PAUSED", "SUSPENDED")
 # How often one slot is tried in a run.
 ATTEMPTS = 2
 # A server booted from a volume does not tell its image: then this mark does.
@@ -394,7 +396,7 @@ def plan(
             if server in result.delete:
                 again.append(number)
                 del members[number]
-            elif after := changed_metadata(wish.site, server, pool):
+            elif server.status in CHANGEABLE and (after := changed_metadata(wish.site, server, pool)):
                 result.update[server.id] = after
         taken[name].update(members)
         free = (number for number in range(1, pool.count + len(taken[name]) + 1) if number not in taken[name] and number not in again)

@@ -371,13 +371,12 @@ class Fleet:
             try:
                 self.cloud.put("compute", f"/servers/{server}/metadata", {"metadata": updates[server]})
             except ApiError as error:
-                # Gone meanwhile: the next look says so.
-                if error.status != 404:
-                    raise
+                self.errors.append(f"the metadata of server {server} could not be changed: {error.message}")
+            else:
+                self.changes.append(f"metadata of server {server}")
 
         self.each(update, updates)
         self.updated |= updates.keys()
-        self.changes += [f"metadata of server {server}" for server in updates]
 
     def wait_for_builds(self, building: list[Server]) -> None:
         """Until none of these is in BUILD, one is stuck there, or a server that is unknown yet turns up, by ids alone."""

@@ -152,6 +152,14 @@ def test_metadata_follows_the_pool_and_leaves_what_others_wrote(wanted, metadata
     assert plan.update == ({} if expected is None else {"id-worker-1": {**marks, **expected}})
 
 
+@pytest.mark.parametrize(
+    ("status", "launched", "is_updated"), [("ACTIVE", True, True), ("SHUTOFF", True, True), ("ERROR", True, False), ("BUILD", False, False)]
+)
+def test_metadata_is_changed_where_nova_allows_it(status, launched, is_updated):
+    plan = planned({W: pool(1, groups=["a"])}, raw("worker-1", status, launched=launched))
+    assert bool(plan.update) is is_updated
+
+
 statuses = st.sampled_from(["ACTIVE", "BUILD", "ERROR", "SHUTOFF", "VERIFY_RESIZE", "UNKNOWN"])
 servers_strategy = st.lists(
     st.builds(
