@@ -18,6 +18,7 @@ import typing as t
 import uuid
 
 import pytest
+import yaml
 from faults import Proxy
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -86,6 +87,17 @@ def site(cloud: t.Any) -> t.Iterator[str]:
     name = f"test-{uuid.uuid4().hex[:8]}"
     yield name
     clean(cloud, name)
+
+
+@pytest.fixture
+def wrong_password(tmp_path: pathlib.Path) -> pathlib.Path:
+    """A clouds.yaml like that of the tests, but for its passwords."""
+    clouds = yaml.safe_load(pathlib.Path(os.environ["OS_CLIENT_CONFIG_FILE"]).read_text())
+    for entry in clouds["clouds"].values():
+        entry["auth"]["password"] = "wrong"
+    path = tmp_path / "wrong.yaml"
+    path.write_text(yaml.safe_dump(clouds))
+    return path
 
 
 @pytest.fixture

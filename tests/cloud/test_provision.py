@@ -207,11 +207,8 @@ def test_what_the_user_has_not_set_is_named(cloud: t.Any, site: str, admin: Admi
     assert belonging(cloud, site) == {}
 
 
-def test_a_wrong_password(cloud: t.Any, site: str, admin: Admin) -> None:
-    text = pathlib.Path(os.environ["OS_CLIENT_CONFIG_FILE"]).read_text()
-    wrong = admin.place / "wrong.yaml"
-    wrong.write_text(text.replace("password: testcloud", "password: wrong"))
-    admin.environment["OS_CLIENT_CONFIG_FILE"] = str(wrong)
+def test_a_wrong_password(cloud: t.Any, site: str, admin: Admin, wrong_password: pathlib.Path) -> None:
+    admin.environment["OS_CLIENT_CONFIG_FILE"] = str(wrong_password)
     for name in ("provision", "teardown"):
         run = admin.play(name, teardown=site)
         assert run.code and "the credentials are refused" in run.words

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-import os
+import pathlib
 import typing as t
 
 import pytest
@@ -219,11 +219,8 @@ def test_all_sites_are_found_without_being_named(cloud_name: str, site: str, net
     assert run_module("cloud_objects_info", {"cloud": cloud_name, "sites": [f"{site}-no"]})["count"] == 0
 
 
-def test_a_wrong_password(site: str, network: Network, tmp_path: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    with open(os.environ["OS_CLIENT_CONFIG_FILE"], encoding="utf-8") as file:
-        text = file.read()
-    (tmp_path / "wrong.yaml").write_text(text.replace("password: testcloud", "password: wrong"))
-    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(tmp_path / "wrong.yaml"))
+def test_a_wrong_password(site: str, network: Network, wrong_password: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(wrong_password))
     result = network()
     assert result["failed"]
     assert "the credentials are refused" in result["msg"]
