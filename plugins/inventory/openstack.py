@@ -9,11 +9,13 @@ name: openstack
 short_description: Servers of OpenStack clouds as hosts
 version_added: 0.1.0
 description:
-  - Hosts are the running servers of the project, in the groups that M(elastigrid.site.fleet) has written into their metadata. Servers from elsewhere are hosts as well.
+  - Hosts are the running servers of the project, in the groups that M(elastigrid.site.fleet) has written into their metadata. Servers from elsewhere are
+    hosts as well.
   - It is for files whose name ends with C(openstack.yml) or C(openstack.yaml).
   - Each cloud is asked for all its servers at once, and for its volumes if a server has one. The number of requests does not grow with the number of servers
     but by pages. Clouds are asked side by side.
-  - ssh knows each server by its id, in a file of host keys for each site. An address may be given to a new server without harm, and a server whose key has changed is refused.
+  - ssh knows each server by its id, in a file of host keys for each site. An address may be given to a new server without harm, and a server whose key has
+    changed is refused.
   - Text from the cloud is never a template.
 author: The elastigrid.site authors (@elastigrid)
 extends_documentation_fragment:
@@ -49,7 +51,8 @@ options:
     default: 30
   fail_on_errors:
     description:
-      - Whether one cloud that cannot be read leaves the whole inventory empty. Otherwise it is a warning, and the others are read, and the cache is not written.
+      - Whether one cloud that cannot be read leaves the whole inventory empty. Otherwise it is a warning, and the others are read, and the cache is not
+        written.
       - It is always an error if no cloud can be read.
     type: bool
     default: true
@@ -63,7 +66,8 @@ options:
     default: [ACTIVE]
   include_filters:
     description:
-      - Conditions, of which a server must meet one to be a host. Each is a dictionary of attributes to a value or a list of values; all its attributes must have one of the values.
+      - Conditions, of which a server must meet one to be a host. Each is a dictionary of attributes to a value or a list of values; all its attributes must
+        have one of the values.
       - Attributes are those of the host variable C(openstack), as in V(flavor) and V(metadata.elastigrid_pool). Values may have wildcards, as in V(m1.*).
     type: list
     elements: dict
@@ -76,7 +80,8 @@ options:
   hostnames:
     description:
       - What names a host, in order of preference. The first that has a value is taken, and the server's id if none has.
-      - An attribute of the host variable C(openstack), as in V(name) or V(metadata.fqdn), another host variable, a Jinja expression of those, or a dictionary of C(name), C(prefix) and
+      - An attribute of the host variable C(openstack), as in V(name) or V(metadata.fqdn), another host variable, a Jinja expression of those, or a
+        dictionary of C(name), C(prefix) and
         C(separator) (V(_) by default), of which the first two are such attributes or expressions.
       - A character that is no letter, digit, V(.), V(_) or V(-) becomes V(_).
       - Of two servers with the same name the older one has it. The other's name ends with part of its id, and there is a warning.
@@ -102,8 +107,10 @@ options:
     choices: [4, 6]
   bastion:
     description:
-      - The server, by name or id, through which ssh reaches the other ones. Its own address is its floating IP, if it has one; the others are reached by their fixed addresses.
-      - Without it, the servers of a site are reached through the one that O(elastigrid.site.fleet#module:pools) marks as V(bastion). V(none) is for direct connections, by floating IPs where there are any.
+      - The server, by name or id, through which ssh reaches the other ones. Its own address is its floating IP, if it has one; the others are reached by
+        their fixed addresses.
+      - Without it, the servers of a site are reached through the one that O(elastigrid.site.fleet#module:pools) marks as V(bastion). V(none) is for direct
+        connections, by floating IPs where there are any.
     type: str
   ssh_user:
     description: The user at all hosts and at the bastion. Without it the user at the bastion is the one at the host, however that is set.
@@ -120,21 +127,26 @@ options:
     description:
       - How ssh comes to know the key of a server that it sees for the first time. A changed key is refused in any case.
       - V(accept-new), it takes the one that it sees.
-      - V(console), the keys are read from the server's console log, where cloud-init prints them at the first boot, with one request for each server that O(known_hosts) does not have yet.
+      - V(console), the keys are read from the server's console log, where cloud-init prints them at the first boot, with one request for each server that
+        O(known_hosts) does not have yet.
         ssh refuses a server whose console shows no keys. The console log of a server shows what its administrators want it to show.
     type: str
     choices: [accept-new, console]
     default: accept-new
   raw:
-    description: Whether the host variable C(openstack_server) is to have all that Nova tells about the server. Otherwise there is none, and a host without metadata of its own has less than 2 KB of variables.
+    description: Whether the host variable C(openstack_server) is to have all that Nova tells about the server. Otherwise there is none, and a host without
+      metadata of its own has less than 2 KB of variables.
     type: bool
     default: false
 notes:
-  - "Host variables: C(ansible_host); C(site_address), the fixed address, for peers; C(ansible_ssh_common_args); C(openstack) with C(id), C(name), C(cloud), C(status), C(flavor) (name),
-    C(image) (id), C(availability_zone), C(key_name), C(created), C(addresses) (lists by network) and C(metadata); C(site_volumes), a list of C(id), C(serial) (as the guest sees it), C(name), C(size) (GiB), C(mount)
+  - "Host variables: C(ansible_host); C(site_address), the fixed address, for peers; C(ansible_ssh_common_args); C(openstack) with C(id), C(name), C(cloud),
+    C(status), C(flavor) (name),
+    C(image) (id), C(availability_zone), C(key_name), C(created), C(addresses) (lists by network) and C(metadata); C(site_volumes), a list of C(id),
+      C(serial) (as the guest sees it), C(name), C(size) (GiB), C(mount)
     and C(fstype) of the volumes that are attached."
   - C(ansible_ssh_common_args) wins over C(ssh_common_args) of C(ansible.cfg). Arguments of your own go into C(ansible_ssh_extra_args).
   - A server that has no address of those asked for is no host.
+  - What ssh says about the bastion, such as a changed key, is shown with C(-vvvv) only, for ssh keeps it to itself when connections are shared.
 """
 
 EXAMPLES = r"""

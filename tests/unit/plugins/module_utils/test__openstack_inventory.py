@@ -31,7 +31,8 @@ def server(number: int, name: str = "", addresses: t.Any = None, status: str = "
         "created": f"2026-11-21T10:00:{number:02d}Z",
         "addresses": {
             network: [
-                {"addr": text.lstrip("+"), "version": 6 if ":" in text else 4, "OS-EXT-IPS:type": "floating" if text.startswith("+") else "fixed"} for text in texts
+                {"addr": text.lstrip("+"), "version": 6 if ":" in text else 4, "OS-EXT-IPS:type": "floating" if text.startswith("+") else "fixed"}
+                for text in texts
             ]
             for network, texts in by_network.items()
         },
@@ -46,7 +47,8 @@ def ours(number: int, name: str = "", site: str = "demo", **more: t.Any) -> dict
 
 
 def login(number: int = 1, **more: t.Any) -> dict[str, t.Any]:
-    return ours(number, "demo-login-1", **{"addresses": {"private": ["10.0.0.1", "+192.0.2.1"]}, "elastigrid_bastion": "true", "elastigrid_groups": "login", **more})
+    usual = {"addresses": {"private": ["10.0.0.1", "+192.0.2.1"]}, "elastigrid_bastion": "true", "elastigrid_groups": "login"}
+    return ours(number, "demo-login-1", **{**usual, **more})
 
 
 def cloud(*servers: dict[str, t.Any], name: str = "north", volumes: t.Sequence[dict[str, t.Any]] = (), raw: bool = False) -> dict[str, t.Any]:
