@@ -65,7 +65,8 @@ class Admin:
     def hosts(self) -> dict[str, dict[str, t.Any]]:
         done = self.run("ansible-inventory", *self.inventory, "--list")
         assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)["_meta"]["hostvars"]
+        # What comes from the cloud is marked as no template.
+        return json.loads(done.stdout, object_hook=lambda thing: thing.get("__ansible_unsafe", thing))["_meta"]["hostvars"]
 
 
 def changes(output: str) -> dict[str, int]:
