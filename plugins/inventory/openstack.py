@@ -340,18 +340,22 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
 def all_servers(cloud: _openstack.Cloud, query: dict[str, t.Any]) -> list[dict[str, t.Any]]:
     """The servers with their details. The ids tell where pages begin, so that the pages can be asked at once."""
-    ids = [server["id"] for server in cloud.listing("compute", "/servers", "servers", **query)]
 
     def page(marker: str | None) -> list[dict[str, t.Any]]:
         return cloud.get("compute", "/servers/detail", limit=DETAIL_PAGE, **query, **({"marker": marker} if marker else {}))["servers"]
 
-    try:
-        with concurrent.futures.ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
-            found = {server["id"]: server for servers in pool.map(page, _openstack_inventory.pages(ids, DETAIL_PAGE)) for server in servers}
-    except _openstack.ApiError as error:
-        if error.status != 400:
-            raise
-        found = {}  # A server at which a page begins has gone.
+    found: dict[str, dict[str, t.Any]] = {}
+    with concurrent.futures.ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
+        # For most sites all that is needed, so that it does not wait for the ids.
+        first = pool.submit(page, None)
+        ids = [server["id"] for server in cloud.listing("compute", "/servers", "servers", **query)]
+        try:
+            for servers in (first.result(), *pool.map(page, _openstack_inventory.markers(ids, DETAIL_PAGE))):
+                found |= {server["id"]: server for server in servers}
+        except _openstack.ApiError as error:
+            if error.status != 400:
+                raise
+            found = {}  # A server at which a page begins has gone.
     # New servers come first and push others over the end of a page.
     return list(found.values()) if found.keys() >= set(ids) else cloud.listing("compute", "/servers/detail", "servers", **query)
 

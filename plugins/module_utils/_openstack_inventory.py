@@ -143,9 +143,9 @@ def volume_record(volume: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     }
 
 
-def pages(ids: t.Sequence[str], size: int) -> list[str | None]:
-    """The markers after which pages of this size begin; None is the first page's."""
-    return [ids[start - 1] if start else None for start in range(0, len(ids), size)]
+def markers(ids: t.Sequence[str], size: int) -> list[str]:
+    """The ids after which pages of this size begin, but for the first page."""
+    return [ids[start - 1] for start in range(size, len(ids), size)]
 
 
 # What the user asked for.

@@ -470,10 +470,10 @@ def test_wrong_options(settings: dict[str, t.Any], words: str) -> None:
 
 @pytest.mark.parametrize(
     ("count", "size", "expected"),
-    [(0, 2, []), (1, 2, [None]), (2, 2, [None]), (3, 2, [None, "1"]), (5, 2, [None, "1", "3"])],
+    [(0, 2, []), (1, 2, []), (2, 2, []), (3, 2, ["1"]), (4, 2, ["1"]), (5, 2, ["1", "3"])],
 )
-def test_pages_begin_after_the_last_of_the_page_before(count: int, size: int, expected: list[str | None]) -> None:
-    assert inventory.pages([str(number) for number in range(count)], size) == expected
+def test_pages_begin_after_the_last_of_the_page_before(count: int, size: int, expected: list[str]) -> None:
+    assert inventory.markers([str(number) for number in range(count)], size) == expected
 
 
 # Host keys.
