@@ -392,7 +392,7 @@ EXAMPLES = r"""
           - name: ligo-people
             type: ldap
             url: ldaps://ldap.ligo.org
-            base: [ou=people,dc=ligo,dc=org]
+            base: ["ou=people,dc=ligo,dc=org"]
             filter: (&(isMemberOf=Communities:LSCVirgoLIGOGroupMembers)(gridX509subject=*))
             bind_dn: uid=site,ou=services,dc=ligo,dc=org
             password_file: /etc/grid-security/ligo-ldap.password
