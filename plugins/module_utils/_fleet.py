@@ -366,7 +366,8 @@ def plan(
     for name, pool in wish.pools.items():
         members = {}
         for slot in (slot for slot in slots if slot.pool == name):
-            first, *others = sorted(slots[slot], key=lambda server: (is_hopeless(server, stuck), not server.has_run))
+            # The one that stays is the one that may not go: else a new server would get a number that a busy one holds.
+            first, *others = sorted(slots[slot], key=lambda server: (is_hopeless(server, stuck), not server.has_run, is_disposable(server)))
             members[slot.number] = first
             for other in others:
                 # Two of one slot: a request that was obeyed without an answer. The one that never was ACTIVE has run nothing.

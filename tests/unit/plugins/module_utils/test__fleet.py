@@ -179,6 +179,13 @@ ids_strategy = st.sets(
 )
 
 
+def test_of_two_in_one_slot_the_busy_one_stays():
+    plan = planned({W: pool(1)}, raw("worker-1a", image="image-old"), raw("worker-1b"), retirable=frozenset({"id-worker-1a"}))
+    assert [server.id for server in plan.delete] == ["id-worker-1a"]
+    assert [server.id for server in plan.members.values()] == ["id-worker-1b"]
+    assert not plan.create
+
+
 @given(servers_strategy, st.integers(0, 5), st.integers(0, 3), ids_strategy, ids_strategy, st.booleans())
 def test_no_server_that_may_be_busy_is_ever_deleted_and_the_number_is_right(servers, workers, data, empty, stuck, force):
     pools = {W: pool(workers), "data": pool(data)}
