@@ -210,6 +210,7 @@ def test_a_file_system_grows_with_its_disk(node, fstype):
     assert "has 0.6 GiB, but size is 1: it is another disk, or the host has not seen it grow" in said
 
 
+@pytest.mark.campaign
 def test_a_disk_that_comes_late_is_waited_for_and_one_that_never_comes_is_named(node):
     late, never = node.disk(link="nvme-ACME_{short}"), str(uuid.uuid4())
     node.sh(f"mv /dev/disk/by-id/nvme-ACME_{late[:20]} /tmp/link")
@@ -223,6 +224,7 @@ def test_a_disk_that_comes_late_is_waited_for_and_one_that_never_comes_is_named(
     assert f"by-id has nvme-ACME_{late[:20]}." in said
 
 
+@pytest.mark.campaign
 def test_all_names_that_a_volume_may_have_lead_to_it(node):
     links = ["virtio-{short}", "virtio-{id}", "scsi-0QEMU_QEMU_HARDDISK_{short}", "scsi-0QEMU_QEMU_HARDDISK_{id}", "wwn-0x{hex}", "nvme-QEMU_NVMe_Ctrl_{short}"]
     volumes = [node.disk(link=link) for link in links]
@@ -236,6 +238,7 @@ def test_all_names_that_a_volume_may_have_lead_to_it(node):
     assert f"it is the same device ({devices[1]}) as that of /srv/0" in said
 
 
+@pytest.mark.campaign
 def test_the_mount_point_is_looked_at(node):
     one, two = node.disk(), node.disk()
     node.data_disk({"id": one, "path": "/srv/one"})
@@ -250,6 +253,7 @@ def test_the_mount_point_is_looked_at(node):
     assert node.sh(f"blkid -p /dev/disk/by-id/virtio-{two[:20]} || echo blank") == "blank"
 
 
+@pytest.mark.campaign
 def test_a_disk_is_let_go_when_nobody_uses_it(node):
     disks = [{"id": node.disk(), "path": "/srv/one"}, {"id": node.disk(), "path": "/srv/one/two"}, {"id": str(uuid.uuid4()), "path": "/srv/never"}]
     node.data_disk(*disks[:2])

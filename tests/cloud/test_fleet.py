@@ -182,6 +182,7 @@ def test_a_server_that_never_was_active_is_replaced_and_one_that_was_is_told(fle
     check_state(cloud, site, worker=2)
 
 
+@pytest.mark.campaign
 def test_what_the_cloud_cannot_make_is_told_and_removed(fleet: Fleet, cloud, site):
     pools = {"good": {"count": 1}, "broken": {"count": 2, "metadata": {"fail": "spawn"}}, "huge": {"count": 1, "flavor": "m1.huge"}}
     result = fleet(pools, fails=True)
@@ -231,6 +232,7 @@ def test_mistakes_are_told_at_once_and_nothing_is_made(fleet: Fleet, cloud, site
     assert "count is -1" in fleet({"worker": {"count": -1}}, fails=True)["msg"]
 
 
+@pytest.mark.campaign
 def test_a_server_made_twice_becomes_one_again(fleet: Fleet, cloud, site, raw, counted):
     older = raw("worker", 1)
     raw("worker", 1, "BUILD", delay="6")
@@ -244,6 +246,7 @@ def test_a_server_made_twice_becomes_one_again(fleet: Fleet, cloud, site, raw, c
     check_state(cloud, site, worker=1, bastion=1)
 
 
+@pytest.mark.campaign
 def test_a_server_that_boots_from_a_volume_takes_it_along(fleet: Fleet, cloud, site):
     pools = {"worker": {"count": 1, "boot_volume": 1}}
     made = fleet(pools)["servers"][0]
@@ -255,6 +258,7 @@ def test_a_server_that_boots_from_a_volume_takes_it_along(fleet: Fleet, cloud, s
     wait("the volume to go", lambda: attached[0]["id"] not in {one["id"] for one in cloud.listing("block-storage", "/volumes", "volumes")})
 
 
+@pytest.mark.campaign
 def test_a_server_that_does_not_go_is_told_and_tried_again(fleet: Fleet, cloud, site, raw):
     server = raw("worker", 1, fail="delete")
     try:
@@ -295,6 +299,7 @@ def test_killed_at_many_moments(fleet: Fleet, cloud, site):
     survive(fleet, cloud, site, [dice.uniform(1.5, 10) for number in range(int(os.environ.get("KILLS", "20")))])
 
 
+@pytest.mark.campaign
 def test_with_a_cloud_that_fails_now_and_then(fleet: Fleet, cloud, site, faulty):
     faulty.share = 0.15
     fleet(POOLS, public_key=KEY, api_timeout=3)

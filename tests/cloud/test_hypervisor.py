@@ -93,6 +93,7 @@ def console_key(cloud: t.Any, server: str) -> str:
     return found[1] if found else ""
 
 
+@pytest.mark.campaign
 def test_servers_get_a_body(cloud: t.Any, site: str, hypervisor: Hypervisor, place: Place, tmp_path: pathlib.Path) -> None:
     login = Login(cloud, site, tmp_path)
     (one, address), (other, other_address) = place.server(1, login.name), place.server(2, login.name)

@@ -272,6 +272,7 @@ class Consoles(Proxy):
         return super().translate(body, is_catalog).replace(NO_KEYS, block.encode())
 
 
+@pytest.mark.campaign
 def test_host_keys_from_consoles(inventory, fleet, tmp_path, monkeypatch):
     known_hosts = tmp_path / "known_hosts"
     options = {"host_key_source": "console", "known_hosts": str(known_hosts)}

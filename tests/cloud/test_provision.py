@@ -111,6 +111,7 @@ def servers(cloud: t.Any, site: str) -> dict[str, str]:
     return {one["name"]: one["status"] for one in cloud.listing("compute", "/servers/detail", "servers") if one["metadata"].get("elastigrid_site") == site}
 
 
+@pytest.mark.campaign
 def test_a_site_comes_and_goes(cloud: t.Any, site: str, admin: Admin) -> None:
     planned = admin.done("provision", "--check", "--diff")
     assert planned.changed == 2
@@ -155,6 +156,7 @@ def test_a_site_comes_and_goes(cloud: t.Any, site: str, admin: Admin) -> None:
     assert belonging(cloud, site) == {}
 
 
+@pytest.mark.campaign
 def test_a_network_that_exists_is_used_and_stays(cloud: t.Any, site: str, admin: Admin) -> None:
     there = {"networks": [{"name": "private", "existing": True}], "security_groups": [{"name": "default", "existing": True}]}
     before = cloud.listing("network", "/networks", "networks", name="private")

@@ -155,6 +155,7 @@ def test_an_ambiguous_name_and_a_changed_cidr(cloud: t.Any, site: str, network: 
     assert f"cidr is 10.78.0.0/24, but subnet {site}/{site} has 10.77.0.0/24, which OpenStack cannot change" in result["msg"]
 
 
+@pytest.mark.campaign
 def test_nothing_goes_while_a_server_uses_it(cloud: t.Any, site: str, network: Network, info: t.Any) -> None:
     made = network()
     flavor = next(one["id"] for one in cloud.listing("compute", "/flavors", "flavors") if one["name"] == "m1.nano")
@@ -210,6 +211,7 @@ def test_answers_that_are_lost_make_nothing_twice(cloud: t.Any, site: str, count
     assert belonging(cloud, site) == {}
 
 
+@pytest.mark.campaign
 def test_all_sites_are_found_without_being_named(cloud_name: str, site: str, network: Network, run_module: t.Any) -> None:
     network(networks=[], router=None, security_groups=[{"name": f"{site}-only"}])
     found = run_module("cloud_objects_info", {"cloud": cloud_name})

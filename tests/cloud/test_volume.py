@@ -123,6 +123,7 @@ def test_a_volume_moves_once_its_guest_has_let_go(volume, server, cloud, site):
     assert volume([{"name": "data", "size": 1}])["changes"] == [f"detach data from {site}-two"]
 
 
+@pytest.mark.campaign
 def test_a_volume_that_somebody_made_is_adopted_for_attachment_only(volume, server, cloud, site):
     one = server("one")
     theirs = raw(cloud, 1, name="by hand", metadata={"note": "mine"})
@@ -180,6 +181,7 @@ def ambiguous(volume: t.Callable[..., dict], server: t.Callable[..., str], site:
     return volume([{"name": "new", "size": 1, "server": f"{site}-one"}], fails=True)["msg"]
 
 
+@pytest.mark.campaign
 def test_a_volume_that_could_not_be_made_is_replaced(volume, cloud, site):
     marks = {"elastigrid_site": site, "elastigrid_volume": "data", "elastigrid_on_teardown": "keep"}
     broken = raw(cloud, 1, metadata={**marks, "fail": "create"})
@@ -190,6 +192,7 @@ def test_a_volume_that_could_not_be_made_is_replaced(volume, cloud, site):
     assert (now["status"], now["id"] != broken["id"]) == ("available", True)
 
 
+@pytest.mark.campaign
 def test_a_volume_in_error_that_may_have_data_is_left_alone(volume, cloud, site):
     marks = {"elastigrid_site": site, "elastigrid_volume": "data", "elastigrid_on_teardown": "delete"}
     made = raw(cloud, 1, metadata={**marks, "fail": "extend"})
@@ -201,6 +204,7 @@ def test_a_volume_in_error_that_may_have_data_is_left_alone(volume, cloud, site)
     assert ours(cloud, site) == []
 
 
+@pytest.mark.campaign
 def test_what_the_cloud_cannot_make_is_told_and_not_left_over(volume, cloud, site):
     from ansible_collections.elastigrid.site.plugins.module_utils import _openstack
 
@@ -215,12 +219,14 @@ def test_what_the_cloud_cannot_make_is_told_and_not_left_over(volume, cloud, sit
         admin.delete("block-storage", f"/types/{kind['id']}")
 
 
+@pytest.mark.campaign
 def test_an_attachment_that_fails_is_told(volume, server, site):
     one = server("one", fail="attach")
     said = volume([{"name": "data", "size": 1, "server": one}], fails=True)
     assert "data (" in said["msg"] and ("attach" in said["msg"])
 
 
+@pytest.mark.campaign
 def test_a_volume_that_never_gets_ready_is_not_waited_for_for_ever(volume, server, cloud, site):
     made = volume([{"name": "data", "size": 1}])["volumes"][0]["id"]
     # As Nova leaves it when it dies between two requests of its own.
@@ -230,6 +236,7 @@ def test_a_volume_that_never_gets_ready_is_not_waited_for_for_ever(volume, serve
     cloud.delete("block-storage", f"/attachments/{reservation}")
 
 
+@pytest.mark.campaign
 def test_a_volume_of_a_server_that_is_gone_is_detached(volume, cloud, site):
     made = volume([{"name": "data", "size": 1, "on_teardown": "delete"}])["volumes"][0]["id"]
     connector = {"host": "h", "initiator": "i", "ip": "192.0.2.1", "platform": "x", "os_type": "l"}
@@ -282,6 +289,7 @@ def test_requests_do_not_grow_with_the_volumes(volume, server, counted, cloud, s
     assert counted.calls() == {("block-storage", "GET"): 2, ("compute", "GET"): 1}
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("fault", ["503", "closed"])
 def test_a_request_without_an_answer_has_been_obeyed(volume, server, counted, cloud, site, fault):
     one = server("one")
