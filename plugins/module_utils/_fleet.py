@@ -221,7 +221,11 @@ def pool_errors(site: str, name: str, pool: Pool) -> list[str]:
             errors.append(f"count: the server {longest!r} would have a name of {len(longest)} characters, but a host name has at most {HOST_NAME}")
     if pool.boot_volume < 0:
         errors.append(f"boot_volume is {pool.boot_volume}, but must be a size in GiB")
-    errors += [f"groups has {group!r}, which is no name of an inventory group (letters, digits, underscores)" for group in pool.groups if not GROUP_NAME.fullmatch(group)]
+    errors += [
+        f"groups has {group!r}, which is no name of an inventory group (letters, digits, underscores)"
+        for group in pool.groups
+        if not GROUP_NAME.fullmatch(group)
+    ]
     if len(",".join(pool.groups)) > METADATA:
         errors.append(f"groups are {len(','.join(pool.groups))} characters with their commas, but metadata holds {METADATA}")
     for key, value in pool.metadata.items():
@@ -290,7 +294,8 @@ def shape(raw: t.Mapping[str, t.Any]) -> Server:
         flavor=raw["flavor"].get("original_name", ""),
         metadata=dict(metadata),
         addresses={
-            network: [address["addr"] for address in addresses if address.get("OS-EXT-IPS:type") != "floating"] for network, addresses in raw["addresses"].items()
+            network: [address["addr"] for address in addresses if address.get("OS-EXT-IPS:type") != "floating"]
+            for network, addresses in raw["addresses"].items()
         },
         fault=(raw.get("fault") or {}).get("message", ""),
     )
@@ -309,8 +314,7 @@ def wanted_metadata(site: str, slot: Slot, pool: Pool) -> dict[str, str]:
 
 def changed_metadata(site: str, server: Server, pool: Pool) -> dict[str, str] | None:
     """All metadata that a server is to have, None if it has it."""
-    assert server.slot
-    wanted = wanted_metadata(site, server.slot, pool)
+    wanted = wanted_metadata(site, t.cast(Slot, server.slot), pool)
     after = {key: value for key, value in server.metadata.items() if key not in (_cloud_objects.GROUPS, _cloud_objects.BASTION)} | wanted
     return after if after != server.metadata else None
 

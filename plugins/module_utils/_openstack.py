@@ -103,7 +103,9 @@ class Cloud:
                 where = config.config_filename or "none that can be read"
                 raise CloudError(f"cloud is {name!r}, but clouds.yaml ({where}) has no such cloud; {_cloud_objects.closest(name, known)}") from error
             if not name and "OS_AUTH_URL" not in os.environ:
-                raise CloudError(f"no cloud is named, neither by an option nor by OS_CLOUD or OS_AUTH_URL; clouds.yaml has: {', '.join(known) or 'none'}") from error
+                raise CloudError(
+                    f"no cloud is named, neither by an option nor by OS_CLOUD or OS_AUTH_URL; clouds.yaml has: {', '.join(known) or 'none'}"
+                ) from error
             raise CloudError(f"cloud {name or '(unnamed)'}: {error}") from error
         self.name = self._region.name or name or "(environment)"
         self.requests: collections.Counter[str] = collections.Counter()
@@ -115,7 +117,7 @@ class Cloud:
     @property
     def project_id(self) -> str:
         """The project that the credentials belong to."""
-        return self._patiently(f"cloud {self.name}", lambda: self._session.get_project_id())
+        return self._patiently(f"cloud {self.name}", self._session.get_project_id)
 
     def listing(self, service: str, path: str, key: str, **query: t.Any) -> list[dict[str, t.Any]]:
         """All objects of a listing, page by page. `key` is the name of the list in the answer."""

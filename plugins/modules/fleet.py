@@ -11,13 +11,14 @@ short_description: Ensures the servers of a site in OpenStack
 version_added: 0.1.0
 description:
   - Makes, replaces and deletes the servers of a site, by pools of equal ones, with their key pair, server groups and floating IPs.
-  - Which server is which stands in its metadata, written by the request that makes it. There is no other memory. A run that was interrupted is finished by the next one.
-    Servers without the mark of the site are never touched, whatever their names.
+  - Which server is which stands in its metadata, written by the request that makes it. There is no other memory. A run that was interrupted is
+    finished by the next one. Servers without the mark of the site are never touched, whatever their names.
   - A server that may have run something is deleted only if it is named in O(retirable), or with O(force), and only for a reason,
     which is that the pool has one too many, that it is in C(ERROR), or that its image or flavor is not the wanted one. Otherwise it is only told.
   - A server that never was C(ACTIVE) is replaced if it is in C(ERROR), or in C(BUILD) for longer than O(build_timeout).
     A server in any other status, such as C(SHUTOFF), is told and left alone.
-  - Servers of a pool are numbered. New ones take the lowest free numbers. If there are more than wanted, the ones that may be deleted are, the highest number first.
+  - Servers of a pool are numbered. New ones take the lowest free numbers. If there are more than wanted, those that may be deleted are,
+    the highest number first.
   - Groups, metadata and the bastion mark of servers are kept as the pool says. All else is for new servers only.
 author: The elastigrid.site authors (@elastigrid)
 extends_documentation_fragment:
@@ -129,7 +130,7 @@ options:
       - Nova keeps key pairs by user, so that each user of a project who runs this has one.
     type: str
   retirable:
-    description: Names or ids of servers of which the batch system has proved that they are empty, so that they may be deleted. This alone is no reason to do it.
+    description: Names or ids of servers that the batch system has proved to be empty, so that they may be deleted. This alone is no reason to do it.
     type: list
     elements: str
     default: []
@@ -138,7 +139,7 @@ options:
     type: bool
     default: false
   known_hosts:
-    description: The file from which the host keys of deleted servers are removed. By default that of the inventory plugin, C(~/.ssh/known_hosts.elastigrid-SITE).
+    description: The file that loses the host keys of deleted servers. By default that of the inventory plugin, C(~/.ssh/known_hosts.elastigrid-SITE).
     type: path
   build_timeout:
     description: How many seconds a server may be in C(BUILD).
@@ -270,8 +271,6 @@ requests:
   returned: always
 """
 
-import os
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.elastigrid.site.plugins.module_utils import _cloud_objects, _files, _fleet, _fleet_cloud, _openstack
@@ -279,7 +278,7 @@ from ansible_collections.elastigrid.site.plugins.module_utils import _cloud_obje
 
 def forget_host_keys(module: AnsibleModule, servers: set[str]) -> bool:
     """Take the host keys of deleted servers out of the file of known hosts."""
-    path = os.path.expanduser(module.params["known_hosts"] or _cloud_objects.known_hosts(module.params["site"]))
+    path = module.params["known_hosts"] or _files.at_home(_cloud_objects.known_hosts(module.params["site"]))
     text = (_files.read(module, path) or b"").decode(errors="surrogateescape")
     without = _fleet.without_hosts(text, servers)
     if without != text:

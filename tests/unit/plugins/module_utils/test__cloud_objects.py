@@ -66,6 +66,8 @@ def test_choose_fails(wanted: str, things: list[dict], option: str, expected: st
     assert expected in str(caught.value)
 
 
-@pytest.mark.parametrize(("name", "right"), [("demo", True), ("a.b_c-9", True), ("", False), ("-a", False), ("a b", False), ("a=b", False), ("a/b", False), ("a" * 42, False)])
+@pytest.mark.parametrize(
+    ("name", "right"), [("demo", True), ("a.b_c-9", True), ("", False), ("-a", False), ("a b", False), ("a=b", False), ("a/b", False), ("a" * 42, False)]
+)
 def test_site_names(name: str, right: bool) -> None:
     assert bool(_cloud_objects.SITE_NAME.fullmatch(name)) is right

@@ -15,25 +15,33 @@ from ansible_collections.elastigrid.site.plugins.module_utils import _dn
 REAL = [
     # CERN
     ("/DC=ch/DC=cern/OU=Organic Units/OU=Users/CN=jdoe/CN=123456/CN=Jane Doe", "CN=Jane Doe,CN=123456,CN=jdoe,OU=Users,OU=Organic Units,DC=cern,DC=ch"),
-    ("/DC=ch/DC=cern/OU=Organic Units/OU=Users/CN=ddmadmin/CN=531497/CN=Robot: ATLAS Data Management",
-     "CN=Robot: ATLAS Data Management,CN=531497,CN=ddmadmin,OU=Users,OU=Organic Units,DC=cern,DC=ch"),
+    (
+        "/DC=ch/DC=cern/OU=Organic Units/OU=Users/CN=ddmadmin/CN=531497/CN=Robot: ATLAS Data Management",
+        "CN=Robot: ATLAS Data Management,CN=531497,CN=ddmadmin,OU=Users,OU=Organic Units,DC=cern,DC=ch",
+    ),
     # CERN hosts, Globus hosts and services: a slash within a value
     ("/DC=ch/DC=cern/OU=computers/CN=tier0\\/host.cern.ch", "CN=tier0/host.cern.ch,OU=computers,DC=cern,DC=ch"),
     ("/O=Grid/O=Globus/CN=host\\/ce.example.org", "CN=host/ce.example.org,O=Globus,O=Grid"),
     ("/DC=org/DC=nordugrid/DC=ARC/O=TestCA/CN=host\\/arc.example.org", "CN=host/arc.example.org,O=TestCA,DC=ARC,DC=nordugrid,DC=org"),
     # GEANT TCS: country, state, a comma in an organization, a personal id in the common name
-    ("/DC=org/DC=terena/DC=tcs/C=NO/O=Universitetet i Oslo/CN=Kari Nordmann kari@uio.no",
-     "CN=Kari Nordmann kari@uio.no,O=Universitetet i Oslo,C=NO,DC=tcs,DC=terena,DC=org"),
+    (
+        "/DC=org/DC=terena/DC=tcs/C=NO/O=Universitetet i Oslo/CN=Kari Nordmann kari@uio.no",
+        "CN=Kari Nordmann kari@uio.no,O=Universitetet i Oslo,C=NO,DC=tcs,DC=terena,DC=org",
+    ),
     ("/C=US/O=Example Labs, Inc./CN=Jane Doe", r"CN=Jane Doe,O=Example Labs\, Inc.,C=US"),
     # GridKa, INFN, UK e-Science: e-mail addresses
     ("/C=DE/O=GermanGrid/OU=KIT/CN=Jane Doe", "CN=Jane Doe,OU=KIT,O=GermanGrid,C=DE"),
-    ("/C=IT/O=INFN/OU=Personal Certificate/L=Pisa/CN=Mario Rossi/emailAddress=mario.rossi@pi.infn.it",
-     "emailAddress=mario.rossi@pi.infn.it,CN=Mario Rossi,L=Pisa,OU=Personal Certificate,O=INFN,C=IT"),
+    (
+        "/C=IT/O=INFN/OU=Personal Certificate/L=Pisa/CN=Mario Rossi/emailAddress=mario.rossi@pi.infn.it",
+        "emailAddress=mario.rossi@pi.infn.it,CN=Mario Rossi,L=Pisa,OU=Personal Certificate,O=INFN,C=IT",
+    ),
     ("/C=UK/O=eScience/OU=Lancaster/L=Physics/CN=jane doe", "CN=jane doe,L=Physics,OU=Lancaster,O=eScience,C=UK"),
     # CILogon
     ("/DC=org/DC=cilogon/C=US/O=LIGO/CN=Jane Doe jane.doe@ligo.org", "CN=Jane Doe jane.doe@ligo.org,O=LIGO,C=US,DC=cilogon,DC=org"),
-    ("/DC=org/DC=incommon/C=US/ST=Illinois/L=Urbana/O=University of Illinois/CN=se.example.edu",
-     "CN=se.example.edu,O=University of Illinois,L=Urbana,ST=Illinois,C=US,DC=incommon,DC=org"),
+    (
+        "/DC=org/DC=incommon/C=US/ST=Illinois/L=Urbana/O=University of Illinois/CN=se.example.edu",
+        "CN=se.example.edu,O=University of Illinois,L=Urbana,ST=Illinois,C=US,DC=incommon,DC=org",
+    ),
     # a plus, an equals sign, a number sign, brackets and quotes
     (r"/DC=org/CN=C\+\+ build (x86) #3", r"CN=C\+\+ build (x86) #3,DC=org"),
     ("/DC=org/CN=a=b", r"CN=a\=b,DC=org"),
@@ -232,7 +240,13 @@ def test_the_slash_form_loses_nothing_or_is_refused(dn):
 
 
 @settings(deadline=None)
-@given(st.one_of(st.text(max_size=60), st.text("/CNDO=x,+\\\"#; 0A", max_size=40), st.lists(st.sampled_from(["/CN=", "/", "x", " ", "\\x", "C3", ",O=", "\\", '"', "+", "#"])).map("".join)))
+@given(
+    st.one_of(
+        st.text(max_size=60),
+        st.text('/CNDO=x,+\\"#; 0A', max_size=40),
+        st.lists(st.sampled_from(["/CN=", "/", "x", " ", "\\x", "C3", ",O=", "\\", '"', "+", "#"])).map("".join),
+    )
+)
 def test_any_text_is_a_name_or_an_error(text):
     try:
         found = _dn.slash(text)
@@ -285,7 +299,9 @@ def test_certificates_as_openssl_shows_them(rdns, tmp_path):
     assert _dn.parse(_dn.to_comma(dn)) == dn
 
 
-@pytest.mark.parametrize("data", [b"", b"eyJhbGciOiJSUzI1NiJ9.e30.x", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", b"\x30\x03\x02\x01\x00"])
+@pytest.mark.parametrize(
+    "data", [b"", b"eyJhbGciOiJSUzI1NiJ9.e30.x", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", b"\x30\x03\x02\x01\x00"]
+)
 def test_no_certificate(data):
     pytest.importorskip("cryptography")
     with pytest.raises(_dn.DnError):

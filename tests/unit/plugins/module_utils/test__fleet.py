@@ -22,7 +22,9 @@ def pool(count: int, **options) -> Pool:
     return Pool(count, "m1.small", "debian-13", ["private"], **options)
 
 
-def raw(name: str, status: str = "ACTIVE", site: str = "demo", image: str = "image-new", flavor: str = "m1.small", launched: bool | None = None, **more) -> dict:
+def raw(
+    name: str, status: str = "ACTIVE", site: str = "demo", image: str = "image-new", flavor: str = "m1.small", launched: bool | None = None, **more
+) -> dict:
     """A server as Nova tells it: `worker-1`, with a letter after it if the slot has several."""
     pool_name, number = name.rstrip("abc").rsplit("-", 1)
     launched = status not in ("BUILD", "ERROR") if launched is None else launched
@@ -48,7 +50,10 @@ def planned(pools: dict[str, Pool], *servers: dict, stuck=(), given_up=(), **opt
 def told(plan: _fleet.Plan) -> dict[str, list[str]]:
     """What a plan has, by short names."""
     found = {
-        **{key: [server.id.removeprefix("id-") for server in getattr(plan, key)] for key in ("delete", "building", "leaving", "surplus", "outdated", "unhealthy")},
+        **{
+            key: [server.id.removeprefix("id-") for server in getattr(plan, key)]
+            for key in ("delete", "building", "leaving", "surplus", "outdated", "unhealthy")
+        },
         **{key: [f"{slot.pool}-{slot.number}" for slot in getattr(plan, key)] for key in ("create", "missing")},
         "update": [server.removeprefix("id-") for server in plan.update],
     }
@@ -164,7 +169,9 @@ statuses = st.sampled_from(["ACTIVE", "BUILD", "ERROR", "SHUTOFF", "VERIFY_RESIZ
 servers_strategy = st.lists(
     st.builds(
         raw,
-        st.builds(lambda name, number, letter: f"{name}-{number}{letter}", st.sampled_from(["worker", "data", "old"]), st.integers(0, 6), st.sampled_from("abc")),
+        st.builds(
+            lambda name, number, letter: f"{name}-{number}{letter}", st.sampled_from(["worker", "data", "old"]), st.integers(0, 6), st.sampled_from("abc")
+        ),
         statuses,
         site=st.sampled_from(["demo", "demo", "demo", "demo2"]),
         image=st.sampled_from(["image-new", "image-old", ""]),
@@ -174,7 +181,9 @@ servers_strategy = st.lists(
     unique_by=lambda server: server["id"],
 )
 ids_strategy = st.sets(
-    st.builds(lambda name, number, letter: f"id-{name}-{number}{letter}", st.sampled_from(["worker", "data", "old"]), st.integers(1, 6), st.sampled_from("abc")),
+    st.builds(
+        lambda name, number, letter: f"id-{name}-{number}{letter}", st.sampled_from(["worker", "data", "old"]), st.integers(1, 6), st.sampled_from("abc")
+    ),
     max_size=8,
 )
 
@@ -287,7 +296,10 @@ def test_floating_ips(pools, servers, floating_ips, expected):
         ({W: {**COMPLETE, "user_data": "x" * 49152}}, "pools.worker.user_data is 65536 bytes in base64, but may be 65535"),
         ({W: {**COMPLETE, "boot_volume": -5}}, "pools.worker.boot_volume is -5"),
         ({W: {**COMPLETE, "volumes": [{"name": "a", "size": 0}]}}, "pools.worker.volumes.a.size is 0, but must be 1 GiB or more"),
-        ({W: {**COMPLETE, "volumes": [{"name": "a", "size": 1}, {"name": "a", "size": 1}]}}, "pools.worker.volumes has the name 'a': each needs one of its own"),
+        (
+            {W: {**COMPLETE, "volumes": [{"name": "a", "size": 1}, {"name": "a", "size": 1}]}},
+            "pools.worker.volumes has the name 'a': each needs one of its own",
+        ),
         ({W: {**COMPLETE, "volumes": [{"name": "a", "size": 1, "fstype": "btrfs"}]}}, "pools.worker: value of fstype must be one of: ext4, xfs, got: btrfs"),
     ],
 )

@@ -88,7 +88,10 @@ WRONG = [
     (vo(areas=[{"path": "/a", "fqan": "/x"}]), "areas[0].fqan is '/x'"),
     ({"bans": ["x"]}, "bans[0]"),
     ({"entries": [{"dn": "x", "account": "x"}]}, "entries[0].dn"),
-    ({"entries": [{"dn": DN, "account": "x"}, {"dn": "CN=Jane,DC=org", "account": "y"}]}, "entries[1] maps CN=Jane,DC=org to y, but an entry before maps it to x"),
+    (
+        {"entries": [{"dn": DN, "account": "x"}, {"dn": "CN=Jane,DC=org", "account": "y"}]},
+        "entries[1] maps CN=Jane,DC=org to y, but an entry before maps it to x",
+    ),
     (output("grid_mapfile", vos=["x"]), "outputs[0].vos has x, must be names in vos (empty)"),
     (output("voms_mapfile", by_role=True), "outputs[0].by_role is only for outputs of type grid_mapfile and condor_mapfile"),
     (output("scitokens_mapfile"), "outputs[0].issuer is required"),

@@ -33,9 +33,9 @@ VOS = [
 ]
 
 
-def render(kind, leased=None, vos=VOS, members=None, **options):
+def render(kind, leased=None, vos=None, members=None, **options):
     more = [{"type": "gridmapdir", "path": "/d"}] if options.get("gridmapdir") else []
-    config = _gridmap_config.load(json.dumps({"vos": vos, "outputs": [{"type": kind, "path": "/o", **options}, *more]}))
+    config = _gridmap_config.load(json.dumps({"vos": VOS if vos is None else vos, "outputs": [{"type": kind, "path": "/o", **options}, *more]}))
     made = _gridmap.table(config, {}, 0)
     if members:
         made.vos[0].members.update(members)

@@ -230,7 +230,8 @@ def test_a_catalog_without_end(tmp_path):
     path = tmp_path / "evil.sqlite"
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.execute(
-            "CREATE VIEW properties AS WITH RECURSIVE more(key, value) AS (SELECT 'x', '0' UNION ALL SELECT key, value + 1 FROM more) SELECT key, value FROM more"
+            "CREATE VIEW properties AS WITH RECURSIVE more(key, value) AS "
+            "(SELECT 'x', '0' UNION ALL SELECT key, value + 1 FROM more) SELECT key, value FROM more"
         )
     with pytest.raises(_gridmap_sources.SourceError, match="cannot be read"):
         _gridmap_sources.read_cvmfs(path.read_bytes())
@@ -254,7 +255,9 @@ JSON = st.recursive(
     max_leaves=20,
 )
 BYTES = st.one_of(st.binary(max_size=200), st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))
-LINES = st.lists(st.sampled_from([b'"', b"/CN=", b"x", b" ", b"\n", b"\n ", b"dn: x\n", b"a::", b"a: ", b"#", b"\\", b"\xff", b"root", b"<a>", b"</a>", b"C" + b"0" * 40])).map(b"".join)
+LINES = st.lists(
+    st.sampled_from([b'"', b"/CN=", b"x", b" ", b"\n", b"\n ", b"dn: x\n", b"a::", b"a: ", b"#", b"\\", b"\xff", b"root", b"<a>", b"</a>", b"C" + b"0" * 40])
+).map(b"".join)
 
 
 def whole(answer):
@@ -549,7 +552,15 @@ def test_no_tokens(serve, fetch, tmp_path, content, error):
 
 def test_a_server_that_gives_no_token(serve, fetch, tmp_path):
     for body in (b"{}", b'{"access_token": 5}', b'{"access_token": "a\\r\\nb"}', stand_ins.LOGIN):
-        assert "answers with an HTML" in (error := error_of(fetch, "iam", serve(lambda request, body=body: (200, {}, body)).url, client_id="x", client_secret_file=str(tmp_path / "token"))) or "gives no token" in error
+        assert (
+            "answers with an HTML"
+            in (
+                error := error_of(
+                    fetch, "iam", serve(lambda request, body=body: (200, {}, body)).url, client_id="x", client_secret_file=str(tmp_path / "token")
+                )
+            )
+            or "gives no token" in error
+        )
 
 
 # --- TLS ---

@@ -138,10 +138,20 @@ def test_requests_are_given_up(play: t.Callable[..., Played], failure: Answer, s
 @pytest.mark.parametrize(
     ("status", "body", "message", "is_quota"),
     [
-        (403, {"forbidden": {"message": "Quota exceeded for cores: Requested 2, but already used 2 of 2 cores", "code": 403}}, "Quota exceeded for cores", True),
+        (
+            403,
+            {"forbidden": {"message": "Quota exceeded for cores: Requested 2, but already used 2 of 2 cores", "code": 403}},
+            "Quota exceeded for cores",
+            True,
+        ),
         (403, {"forbidden": {"message": "Policy doesn't allow this", "code": 403}}, "Policy doesn't allow this", False),
         (409, {"NeutronError": {"type": "OverQuota", "message": "Quota exceeded for resources: ['floatingip'].", "detail": ""}}, "Quota exceeded", True),
-        (413, {"overLimit": {"code": 413, "message": "VolumeLimitExceeded: Maximum number of volumes allowed (1) exceeded for quota 'volumes'."}}, "Maximum number", True),
+        (
+            413,
+            {"overLimit": {"code": 413, "message": "VolumeLimitExceeded: Maximum number of volumes allowed (1) exceeded for quota 'volumes'."}},
+            "Maximum number",
+            True,
+        ),
         (409, {"conflictingRequest": {"code": 409, "message": "Cannot 'delete' instance while it is in task_state"}}, "Cannot 'delete'", False),
         (404, "<html>nothing here</html>", "nothing here", False),
         (400, "", "no reason given", False),
