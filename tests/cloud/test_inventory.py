@@ -242,6 +242,7 @@ def broken(place: pathlib.Path, cloud_name: str, **auth: str) -> str:
     [({"password": "wrong"}, "cloud broken: the credentials are refused"), ({"auth_url": "http://127.0.0.1:1/v3"}, "cloud broken")],
 )
 def test_one_cloud_that_cannot_be_read(inventory, cloud_name, tmp_path, monkeypatch, auth, words):
+    usual = inventory()
     monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", broken(tmp_path, cloud_name, **auth))
     failed = inventory(clouds=[cloud_name, "broken"])
     assert failed.hosts == {}
@@ -250,7 +251,8 @@ def test_one_cloud_that_cannot_be_read(inventory, cloud_name, tmp_path, monkeypa
     found = inventory(clouds=["broken", cloud_name], fail_on_errors=False)
     assert len(found.hosts) == 4
     assert f"Its servers are missing: {words}" in found.said
-    assert found.seconds < 60
+    # Half a minute of patience, and what the other cloud takes.
+    assert found.seconds < 45 + usual.seconds
 
 
 def test_the_cache(inventory, counted, pages, tmp_path):
