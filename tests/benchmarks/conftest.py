@@ -23,6 +23,8 @@ import typing as t
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+# pytest-ansible reads it when it is configured, which is after this file is loaded. The link in there is made by `make venv`.
+os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(ROOT / ".cache" / "collections")
 SIZES = [int(size) for size in os.environ.get("BENCHMARK_SIZES", "2,8,16").split(",")]
 CONTROLLER = "ctl.bench.test"
 NEW = "new.bench.test"
