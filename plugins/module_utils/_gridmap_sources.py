@@ -530,7 +530,10 @@ class Client:
         """What a command prints."""
         with tempfile.TemporaryFile() as errors:
             try:
-                process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=environment, pass_fds=descriptors)
+                # This runs without Ansible, too, and what it prints may be too much for memory: run_command knows neither.
+                process = subprocess.Popen(  # pylint: disable=ansible-bad-function
+                    command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=environment, pass_fds=descriptors
+                )
             except FileNotFoundError:
                 raise SourceError(f"cannot be asked: there is no command {command[0]} (Debian: ldap-utils, EL: openldap-clients)") from None
             except OSError as error:
