@@ -188,6 +188,8 @@ class Cloud:
             status, reason, wait, begun = 0, "", None, True
             try:
                 answer = self._session.request(url, method, headers=headers, raise_exc=False, connect_retries=0, status_code_retries=0, **arguments)
+                if answer.status_code < 400:
+                    return answer.json() if answer.content else {}
                 status, reason, wait = answer.status_code, message_of(answer.text), retry_after(answer.headers.get("Retry-After"))
                 begun = status != 429
             except keystoneauth1.exceptions.Unauthorized as error:
@@ -197,8 +199,6 @@ class Cloud:
             except keystoneauth1.exceptions.ClientException as error:
                 # The token had to be renewed, and Keystone did not answer.
                 reason, begun = str(error), False
-            if 0 < status < 400:
-                return answer.json() if answer.content else {}
             if status and status not in PASSING:
                 raise ApiError(status, reason, what)
             if method == "POST" and begun:
