@@ -62,9 +62,9 @@ def server_group_name(site: str, pool: str) -> str:
     return f"elastigrid-{site}/{pool}"
 
 
-def known_hosts(site: str) -> str:
+def known_hosts(site: str, home: str) -> str:
     """Where the host keys of a site's servers are kept, each under the id of its server, unless the user says otherwise."""
-    return f"~/.ssh/known_hosts.elastigrid-{site}"
+    return f"{home}/.ssh/known_hosts.elastigrid-{site}"
 
 
 def choose(kind: str, wanted: str, things: t.Iterable[t.Mapping[str, t.Any]], option: str = "") -> t.Mapping[str, t.Any]:

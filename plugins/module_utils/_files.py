@@ -16,11 +16,6 @@ if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
 
-def at_home(path: str) -> str:
-    """A path of ours with the user's home directory for its ~; options have the type path for that."""
-    return os.path.expanduser(path)
-
-
 def decode_secret(content: str) -> bytes:
     """The bytes behind a base64 text; the error names the fault, never the text."""
     try:

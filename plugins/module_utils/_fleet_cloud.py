@@ -290,10 +290,14 @@ class Fleet:
         return fault.replace(f" {server.id}", "") or f"it was in {server.status}, and Nova gives no reason"
 
     def remove_ports_of(self, servers: list[str]) -> None:
+        for port in self.list_ports(servers):
+            self.cloud.delete("network", f"/ports/{port['id']}")
+
+    def list_ports(self, servers: list[str]) -> t.Iterator[dict[str, t.Any]]:
+        """The ports of servers, given by their ids."""
         for start in range(0, len(servers), IDS_AT_ONCE):
             ids = servers[start : start + IDS_AT_ONCE]
-            for port in self.cloud.listing("network", "/ports", "ports", device_id=ids, fields=["id", "device_id"]):
-                self.cloud.delete("network", f"/ports/{port['id']}")
+            yield from self.cloud.listing("network", "/ports", "ports", device_id=ids, fields=["id", "device_id", "network_id"])
 
     def remove_groups_of(self, pools: t.Collection[str]) -> None:
         """Before the servers of a pool that is no longer wanted, so that a run which is killed in between finds them again."""
@@ -409,11 +413,7 @@ class Fleet:
 
     def ports_of(self, servers: list[Server]) -> dict[str, str]:
         """The port of each server that a floating IP belongs to: on the first network of its pool."""
-        found = {}
-        for start in range(0, len(servers), IDS_AT_ONCE):
-            ids = [server.id for server in servers[start : start + IDS_AT_ONCE]]
-            for port in self.cloud.listing("network", "/ports", "ports", device_id=ids, fields=["id", "device_id", "network_id"]):
-                found[port["device_id"], port["network_id"]] = port["id"]
+        found = {(port["device_id"], port["network_id"]): port["id"] for port in self.list_ports([server.id for server in servers])}
         first = {server.id: self.ids["network", self.wish.pools[server.pool].networks[0]] for server in servers}
         return {server: found[server, network] for server, network in first.items() if (server, network) in found}
 

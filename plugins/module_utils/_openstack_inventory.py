@@ -17,7 +17,7 @@ import re
 import shlex
 import typing as t
 
-from ansible_collections.elastigrid.site.plugins.module_utils import _cloud_objects
+from ansible_collections.elastigrid.site.plugins.module_utils import _cloud_objects, _data_disk
 
 FACTS = ("id", "name", "cloud", "status", "flavor", "image", "availability_zone", "key_name", "created", "addresses", "metadata")
 VARIABLES = ("openstack", "openstack_server", "site_address", "site_volumes", "ansible_host")
@@ -26,8 +26,6 @@ ATTRIBUTE = re.compile(r"[A-Za-z_]\w*(\.[\w-]+)*")
 UNSAFE_IN_HOST_NAME = re.compile(r"^[^A-Za-z0-9]+|[^A-Za-z0-9._-]")
 # Ansible knows them before any inventory.
 LOCALHOST = ("localhost", "127.0.0.1", "::1")
-# What the guest's kernel shows of a volume's id as the disk's serial number (VIRTIO_BLK_ID_BYTES).
-SERIAL_LENGTH = 20
 # cloud-init's module keys-to-console; systemd puts the time and the service before each line. Text that any other program
 # prints on the console, on whoever's behalf, has another beginning.
 CONSOLE_LINE = re.compile(r"(?:\[\s*\d+\.\d+\] )?(?:cloud-init\[\d+\]: )?(.*)")
@@ -338,7 +336,7 @@ def groups_of(server: t.Mapping[str, t.Any]) -> list[str]:
 
 def attached(volume: str, known: t.Mapping[str, t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
     """A volume of a host. One that Cinder does not list, for it may be another project's, has nothing but its id."""
-    return {"id": volume, "serial": volume[:SERIAL_LENGTH], **{key: known.get(volume, {}).get(key) for key in ("name", "size", "mount", "fstype")}}
+    return {"id": volume, "serial": _data_disk.serial(volume), **{key: known.get(volume, {}).get(key) for key in ("name", "size", "mount", "fstype")}}
 
 
 # Addresses.
@@ -415,7 +413,7 @@ def known_hosts_of(server: t.Mapping[str, t.Any], settings: Settings, home: str)
     if settings.known_hosts:
         return settings.known_hosts
     site = site_of(server)
-    return (_cloud_objects.known_hosts(site) if site else "~/.ssh/known_hosts").replace("~", home, 1)
+    return _cloud_objects.known_hosts(site, home) if site else f"{home}/.ssh/known_hosts"
 
 
 def host_key_options(pin: Pin, settings: Settings) -> list[str]:

@@ -271,6 +271,8 @@ requests:
   returned: always
 """
 
+import pathlib
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.elastigrid.site.plugins.module_utils import _cloud_objects, _files, _fleet, _fleet_cloud, _openstack
@@ -278,7 +280,7 @@ from ansible_collections.elastigrid.site.plugins.module_utils import _cloud_obje
 
 def forget_host_keys(module: AnsibleModule, servers: set[str]) -> bool:
     """Take the host keys of deleted servers out of the file of known hosts."""
-    path = module.params["known_hosts"] or _files.at_home(_cloud_objects.known_hosts(module.params["site"]))
+    path = module.params["known_hosts"] or _cloud_objects.known_hosts(module.params["site"], str(pathlib.Path.home()))
     text = (_files.read(module, path) or b"").decode(errors="surrogateescape")
     without = _fleet.without_hosts(text, servers)
     if without != text:
@@ -292,6 +294,7 @@ def result_of(fleet: _fleet_cloud.Fleet, check: bool) -> dict:
     after = fleet.planned_lines(plan, floating) if check else fleet.lines()
     replaced, created, deleted = fleet.replaced_created_deleted(plan if check else None)
     servers = fleet.servers_told()
+    chosen = {key: {server.id for server in getattr(plan, key)} for key in ("surplus", "outdated", "unhealthy")}
     planned = {slot: None for slot in plan.create} if check else {}
     return {
         "changed": fleet.would_change(plan, floating, after) if check else bool(created or deleted or replaced or fleet.changes),
@@ -299,7 +302,7 @@ def result_of(fleet: _fleet_cloud.Fleet, check: bool) -> dict:
         "deleted": deleted,
         "replaced": replaced,
         "updated": sorted(plan.update if check else fleet.updated),
-        **{key: [server for server in servers if server["id"] in {one.id for one in getattr(plan, key)}] for key in ("surplus", "outdated", "unhealthy")},
+        **{key: [server for server in servers if server["id"] in ids] for key, ids in chosen.items()},
         "missing": [_fleet.server_name(fleet.wish.site, slot) for slot in plan.missing],
         "errors": fleet.errors,
         "servers": servers,

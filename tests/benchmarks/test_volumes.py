@@ -29,7 +29,6 @@ COUNT = 10
 CLOUD = os.environ.get("ELASTIGRID_CLOUD", "demo")
 INCUMBENT = ROOT / ".cache" / "incumbent"
 ENVIRONMENT = {
-    "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
     "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
     "ANSIBLE_NOCOLOR": "1",
     "ANSIBLE_LOCALHOST_WARNING": "0",

@@ -161,6 +161,13 @@ def run_module(tmp_path: pathlib.Path) -> RunModule:
     return run
 
 
+def as_expected(result: dict[str, t.Any], fails: bool) -> dict[str, t.Any]:
+    """The result of a module, which has ended as it should or was killed, and shows the user no traceback."""
+    assert result.get("killed") or bool(result.get("failed")) is fails, result.get("msg")
+    assert "Traceback" not in str(result)
+    return result
+
+
 def kill(mark: str) -> None:
     """SIGKILL to all processes with this word in their environment: Ansible's workers are in sessions of their own."""
     found = True

@@ -33,9 +33,9 @@ import urllib.parse
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / ".cache" / "collections")]
 
-import cloud as testcloud  # noqa: E402
-import sandbox  # noqa: E402
-from ansible_collections.elastigrid.site.plugins.module_utils import _openstack  # noqa: E402
+import cloud as testcloud
+import sandbox
+from ansible_collections.elastigrid.site.plugins.module_utils import _openstack
 
 SUBNET = ipaddress.ip_network(testcloud.SETTINGS["subnet"])
 PROJECT_LABEL = "elastigrid.project"

@@ -195,6 +195,7 @@ def test_force_names_the_disk(node):
 
 @pytest.mark.parametrize("fstype", ["ext4", "xfs"])
 def test_a_file_system_grows_with_its_disk(node, fstype):
+    # The kernel's condition for it, and the only one: where root has it, nothing is skipped (tests/vm/test_3_data_disk.py shows it in any case).
     if fstype == "ext4" and not int(node.sh("grep CapEff /proc/self/status").split()[1], 16) >> 24 & 1:
         pytest.skip("root of this machine has no CAP_SYS_RESOURCE, without which the kernel resizes no mounted ext4; tests/vm does")
     disk = {"id": node.disk(), "path": "/srv/data", "fstype": fstype}

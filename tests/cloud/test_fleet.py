@@ -10,7 +10,7 @@ import re
 import typing as t
 
 import pytest
-from conftest import belonging, clean, wait
+from conftest import as_expected, belonging, clean, wait
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIMkqB8DVzcdjCnzUiGrqJTNcPYxhBcYqg1tlGkPw9Nc"
 OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJT5wBKYRzDe9ZSCzkcFJ4rxnGNLR7OSD2IxbdqCEOGs"
@@ -25,10 +25,7 @@ def fleet(run_module: t.Callable[..., dict], cloud_name: str, site: str, tmp_pat
     def run(pools: dict | None = None, check: bool = False, kill_after: float | None = None, fails: bool = False, **options: t.Any) -> dict:
         args = {"cloud": cloud_name, "site": site, "known_hosts": str(tmp_path / "known_hosts"), "defaults": DEFAULTS, **options}
         args |= {"state": "absent"} if pools is None else {"pools": pools}
-        result = run_module("fleet", args, check=check, kill_after=kill_after)
-        assert result.get("killed") or bool(result.get("failed")) is fails, result.get("msg")
-        assert "Traceback" not in str(result)
-        return result
+        return as_expected(run_module("fleet", args, check=check, kill_after=kill_after), fails)
 
     return run
 

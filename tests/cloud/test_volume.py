@@ -9,16 +9,13 @@ import typing as t
 import uuid
 
 import pytest
-from conftest import wait
+from conftest import as_expected, wait
 
 @pytest.fixture
 def volume(run_module: t.Callable[..., dict], cloud_name: str, site: str) -> t.Callable[..., dict]:
     def run(volumes: list[dict] | None, check: bool = False, kill_after: float | None = None, fails: bool = False, **options: t.Any) -> dict:
         args = {"cloud": cloud_name, "site": site, **({} if volumes is None else {"volumes": volumes}), **options}
-        result = run_module("volume", args, check=check, kill_after=kill_after)
-        assert result.get("killed") or bool(result.get("failed")) is fails, result.get("msg")
-        assert "Traceback" not in str(result)
-        return result
+        return as_expected(run_module("volume", args, check=check, kill_after=kill_after), fails)
 
     return run
 
