@@ -54,6 +54,7 @@ ONLY_FOR = {
     "token_file": ("iam", "voms_admin", "gridmap"),
 }
 SECRETS = ("token_file", "client_secret_file", "password_file")
+HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 TOGETHER = (("bind_dn", "password_file"), ("client_id", "client_secret_file"))
 VO: dict[str, dict[str, t.Any]] = {
@@ -76,6 +77,8 @@ VO: dict[str, dict[str, t.Any]] = {
         "default": [],
         "options": {
             "url": {"type": "str", "required": True},
+            "audience": {"type": "list", "elements": "str", "default": []},
+            "scopes": {"type": "list", "elements": "str", "default": []},
             "account": {"type": "str"},
             "subjects": {
                 "type": "list",
@@ -83,6 +86,17 @@ VO: dict[str, dict[str, t.Any]] = {
                 "default": [],
                 "options": {"subject": {"type": "str", "required": True}, "account": {"type": "str", "required": True}},
             },
+        },
+    },
+    "voms": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "host": {"type": "str", "required": True},
+            "port": {"type": "int"},
+            "dn": {"type": "str", "required": True},
+            "ca": {"type": "str", "required": True},
         },
     },
     "areas": {
@@ -181,6 +195,13 @@ def check(config: _gridmap.Config) -> list[str]:
     return list(_errors(config))
 
 
+def check_vos(where: str, vos: list[dict[str, t.Any]]) -> list[str]:
+    """What is wrong with VOs alone, wherever they stand; options may be left out."""
+    errors: list[str] = []
+    filled = [fill(VO, vo, f"{where}[{number}]", errors) for number, vo in enumerate(vos)]
+    return errors or list(_vos(where, filled))
+
+
 def _errors(config: _gridmap.Config) -> t.Iterator[str]:
     for name, low, high in (("max_age", 1, None), ("max_shrink", 0, 100), ("timeout", 1, None), ("max_size", 1, None)):
         if config[name] < low or high is not None and config[name] > high:
@@ -189,10 +210,9 @@ def _errors(config: _gridmap.Config) -> t.Iterator[str]:
     if config["key"] and not config["cert"]:
         yield "key is given without cert"
 
-    for number, vo in enumerate(config["vos"]):
-        yield from _vo(f"vos[{number}]", vo)
-    for where, source in _sources(config):
-        yield from _source(where, source)
+    yield from _vos("vos", config["vos"])
+    for place, source in enumerate(config["ban_sources"]):
+        yield from _source(f"ban_sources[{place}]", source)
     yield from _dns("bans", config["bans"])
     yield from _dns("entries", [entry["dn"] for entry in config["entries"]], ".dn")
     known: dict[str, str] = {}
@@ -204,15 +224,16 @@ def _errors(config: _gridmap.Config) -> t.Iterator[str]:
                 yield f"entries[{number}] maps {entry['dn']} to {entry['account']}, but an entry before maps it to {before}"
     for number, output in enumerate(config["outputs"]):
         yield from _output(f"outputs[{number}]", output, config)
-    yield from _twice("vos", "name", [vo["name"] for vo in config["vos"]])
     yield from _twice("sources", "name", _gridmap.source_names(config))
     yield from _twice("outputs", "path", [posixpath.normpath(output["path"]) for output in config["outputs"]])
 
 
-def _sources(config: _gridmap.Config) -> t.Iterator[tuple[str, dict[str, t.Any]]]:
-    for number, vo in enumerate(config["vos"]):
-        yield from ((f"vos[{number}].sources[{place}]", source) for place, source in enumerate(vo["sources"]))
-    yield from ((f"ban_sources[{place}]", source) for place, source in enumerate(config["ban_sources"]))
+def _vos(where: str, vos: list[dict[str, t.Any]]) -> t.Iterator[str]:
+    for number, vo in enumerate(vos):
+        yield from _vo(f"{where}[{number}]", vo)
+        for place, source in enumerate(vo["sources"]):
+            yield from _source(f"{where}[{number}].sources[{place}]", source)
+    yield from _twice(where, "name", [vo["name"] for vo in vos])
 
 
 def _vo(where: str, vo: dict[str, t.Any]) -> t.Iterator[str]:
@@ -234,6 +255,14 @@ def _vo(where: str, vo: dict[str, t.Any]) -> t.Iterator[str]:
                 yield f"{where}.issuers[{number}].subjects[{place}].subject is {subject['subject']!r}, must be a subject of a token"
         if issuer["account"] is not None:
             yield from _account(f"{where}.issuers[{number}].account", issuer["account"])
+    for number, server in enumerate(vo["voms"]):
+        # Both become names in files, of hosts and of directories.
+        if not HOST.fullmatch(server["host"]):
+            yield f"{where}.voms[{number}].host is {server['host']!r}, must be the DNS name of a VOMS server such as voms.example.org"
+        if server["port"] is not None and not 1 <= server["port"] <= 65535:
+            yield f"{where}.voms[{number}].port is {server['port']}, must be a port in 1..65535"
+        for option in ("dn", "ca"):
+            yield from _dns(f"{where}.voms[{number}].{option}", [server[option]], position=False)
     for number, area in enumerate(vo["areas"]):
         path = area["path"]
         if not path.startswith("/") or len(path.split()) != 1 or not path.isprintable():
@@ -327,12 +356,12 @@ def _url(where: str, url: str, schemes: tuple[str, ...]) -> t.Iterator[str]:
         yield f"{where} is {url!r}, must be like {schemes[0]}://host.example.org/path"
 
 
-def _dns(where: str, names: list[str], suffix: str = "") -> t.Iterator[str]:
+def _dns(where: str, names: list[str], suffix: str = "", position: bool = True) -> t.Iterator[str]:
     for number, name in enumerate(names):
         try:
             _dn.slash(name)
         except _dn.DnError as error:
-            yield f"{where}[{number}]{suffix}: {error}"
+            yield f"{where}{f'[{number}]' if position else ''}{suffix}: {error}"
 
 
 def _account(where: str, name: str) -> t.Iterator[str]:

@@ -168,6 +168,16 @@ options:
             description: The issuer, as it is in the claim C(iss).
             type: str
             required: true
+          audience:
+            description: Audiences of which a token must name one. For roles that configure services; the outputs of this module do without.
+            type: list
+            elements: str
+            default: []
+          scopes:
+            description: Scopes that a token must have, such as V(compute.create). For roles that configure services, likewise.
+            type: list
+            elements: str
+            default: []
           account:
             description: Account of all subjects in the output V(condor_mapfile). By default only listed subjects have one.
             type: str
@@ -185,6 +195,27 @@ options:
                 description: Its account.
                 type: str
                 required: true
+      voms:
+        description: The VOMS servers of the VO. For the role C(grid_identity); the outputs of this module do without.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          host:
+            description: DNS name of the server, as it stands in the attribute certificates that it issues.
+            type: str
+            required: true
+          port:
+            description: Port at which users ask it for attributes. Without it users cannot ask, but what it has signed is trusted.
+            type: int
+          dn:
+            description: DN of its certificate.
+            type: str
+            required: true
+          ca:
+            description: DN of the CA of that certificate.
+            type: str
+            required: true
       areas:
         description: Where the VO's data is, for the output V(xrootd_authfile).
         type: list

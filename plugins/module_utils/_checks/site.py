@@ -10,9 +10,8 @@ import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.elastigrid.site.plugins.module_utils import _fleet, _site_network
+from ansible_collections.elastigrid.site.plugins.module_utils import _fleet, _gridmap_config, _site_network
 from ansible_collections.elastigrid.site.plugins.module_utils._checks._common import at_least, each, show, twice
-from ansible_collections.elastigrid.site.plugins.module_utils._dn import is_slash
 
 SPEC: dict[str, dict[str, t.Any]] = {
     "site_name": {"type": "str"},
@@ -46,16 +45,7 @@ SPEC: dict[str, dict[str, t.Any]] = {
     "site_vos": {
         "type": "list",
         "elements": "dict",
-        "options": {
-            "name": {"type": "str", "required": True},
-            "members": {"type": "list", "elements": "str"},
-            "account": {"type": "str"},
-            "roles": {
-                "type": "list",
-                "elements": "dict",
-                "options": {"fqan": {"type": "str", "required": True}, "account": {"type": "str", "required": True}},
-            },
-        },
+        "options": _gridmap_config.VO,
     },
     "site_trust": {
         "type": "dict",
@@ -137,12 +127,19 @@ def vos(variable: str, entries: list[dict[str, t.Any]], known_accounts: list[dic
     # Without site_accounts the accounts come from elsewhere (LDAP), and only the hosts know them.
     names = None if known_accounts is None else [account["name"] for account in known_accounts]
     for path, vo in each(variable, entries):
-        for member_path, member in each(f"{path}.members", vo.get("members", [])):
-            if not is_slash(member):
-                errors.append(f"{member_path} is {show(member)}, must be a DN in slash form such as /DC=org/DC=example/CN=Jane Doe")
-        for where, entry in [(path, vo), *each(f"{path}.roles", vo.get("roles", []))]:
-            if names is not None and "account" in entry and entry["account"] not in names:
-                errors.append(f"{where}.account is {show(entry['account'])}, must be in site_accounts ({', '.join(names) or 'empty'})")
-            if "fqan" in entry and not re.fullmatch(rf"/{re.escape(vo['name'])}(/[^/\s]+)*", entry["fqan"]):
-                errors.append(f"{where}.fqan is {show(entry['fqan'])}, must be an FQAN of this VO such as /{vo['name']}/Role=production")
-    return errors + twice(variable, entries, "name")
+        tokens = [*each(f"{path}.issuers", vo.get("issuers", []))]
+        subjects = [pair for where, issuer in tokens for pair in each(f"{where}.subjects", issuer.get("subjects", []))]
+        for where, entry in [(path, vo), *each(f"{path}.roles", vo.get("roles", [])), *tokens, *subjects]:
+            account = entry.get("account")
+            if names is None or account is None or account in names:
+                continue
+            if not account.startswith("."):
+                errors.append(f"{where}.account is {show(account)}, must be in site_accounts ({', '.join(names) or 'empty'})")
+            elif not pool(account, names):
+                errors.append(f"{where}.account is {show(account)}, must be a pool such as .atlas with accounts such as atlas001 in site_accounts")
+    return errors + _gridmap_config.check_vos(variable, entries)
+
+
+def pool(account: str, names: t.Iterable[str]) -> list[str]:
+    """The accounts of a pool: those that are called like it, without its dot, and a number."""
+    return [name for name in names if re.fullmatch(re.escape(account[1:]) + "[0-9]+", name)]
