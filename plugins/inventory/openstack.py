@@ -194,7 +194,6 @@ keyed_groups:
 """
 
 import concurrent.futures
-import fcntl
 import hashlib
 import json
 import os
@@ -205,7 +204,7 @@ from ansible.errors import AnsibleParserError
 from ansible.module_utils.basic import missing_required_lib
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
-from ansible_collections.elastigrid.site.plugins.module_utils import _cloud_objects, _openstack, _openstack_inventory
+from ansible_collections.elastigrid.site.plugins.module_utils import _cloud_objects, _files, _openstack, _openstack_inventory
 
 RETRY_SECONDS = 30
 # Nova takes a second for the details of several hundred servers, but not for their ids.
@@ -371,8 +370,7 @@ def read(path: str) -> str:
 def add(path: str, lines: t.Sequence[str]) -> None:
     """Add lines to a known_hosts file, which others may be reading, or adding to in the same way."""
     path = os.path.realpath(path)
-    with open(f"{path}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _files.locked(path):
         before = read(path)
         there = set(before.splitlines())
         missing = [line for line in lines if line not in there]

@@ -25,6 +25,13 @@ FSTYPE = "elastigrid_fstype"
 SITE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,40}")
 
 
+def site_errors(site: str) -> list[str]:
+    """What is wrong with the name of a site."""
+    if SITE_NAME.fullmatch(site):
+        return []
+    return [f"site is {site!r}, must be at most 41 letters, digits, dots, _ and -, beginning with a letter or digit"]
+
+
 class LookupFailure(Exception):
     """What a user named is not there, or is there more than once."""
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
+import fcntl
 import grp
 import os
 import pwd
@@ -14,6 +16,14 @@ import typing as t
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
+
+
+@contextlib.contextmanager
+def locked(path: str) -> t.Iterator[None]:
+    """Nobody else who asks for it writes this file meanwhile. The lock is a file of its own, since the file itself is replaced."""
+    with open(f"{os.path.realpath(path)}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def decode_secret(content: str) -> bytes:

@@ -247,9 +247,7 @@ def pool_errors(site: str, name: str, pool: Pool) -> list[str]:
 
 def errors(params: t.Mapping[str, t.Any]) -> list[str]:
     """What is wrong with the other options."""
-    found = []
-    if not _cloud_objects.SITE_NAME.fullmatch(params["site"]):
-        found.append(f"site is {params['site']!r}, but must match {_cloud_objects.SITE_NAME.pattern}")
+    found = _cloud_objects.site_errors(params["site"])
     # A key is never repeated: it may be the private one.
     if params["public_key"] and not PUBLIC_KEY.fullmatch(params["public_key"].strip()):
         found.append("public_key is not one line as in an OpenSSH .pub file (type, key, comment)")

@@ -151,8 +151,8 @@ def markers(ids: t.Sequence[str], size: int) -> list[str]:
 
 def check(settings: Settings) -> None:
     """Raise InventoryError for values that no answer of a cloud can make right."""
-    if settings.site is not None and not _cloud_objects.SITE_NAME.fullmatch(settings.site):
-        raise InventoryError(f"site is {settings.site!r}, but must be letters, digits, '.', '_' and '-', at most 41, a letter or digit first")
+    if settings.site is not None and (errors := _cloud_objects.site_errors(settings.site)):
+        raise InventoryError(errors[0])
     if settings.ip_version not in (None, 4, 6):
         raise InventoryError(f"ip_version is {settings.ip_version}, but must be 4 or 6")
     for cidr in settings.cidrs:

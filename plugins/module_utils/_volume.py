@@ -219,9 +219,7 @@ def twice(entries: list[dict[str, t.Any]], keys: tuple[str, ...]) -> list[str]:
 
 def input_errors(site: str, entries: list[dict[str, t.Any]], absent: bool) -> list[str]:
     """What is wrong with the options, whatever there is in the cloud."""
-    errors = []
-    if not _cloud_objects.SITE_NAME.fullmatch(site):
-        errors.append(f"site is {site!r}, must be at most 41 letters, digits, dots, _ and -, beginning with a letter or digit")
+    errors = _cloud_objects.site_errors(site)
     for i, entry in enumerate(entries):
         where = f"volumes[{i}]"
         if not entry["name"] and not entry["id"]:

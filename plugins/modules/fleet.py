@@ -281,10 +281,13 @@ from ansible_collections.elastigrid.site.plugins.module_utils import _cloud_obje
 def forget_host_keys(module: AnsibleModule, servers: set[str]) -> bool:
     """Take the host keys of deleted servers out of the file of known hosts."""
     path = module.params["known_hosts"] or _cloud_objects.known_hosts(module.params["site"], str(pathlib.Path.home()))
-    text = (_files.read(module, path) or b"").decode(errors="surrogateescape")
-    without = _fleet.without_hosts(text, servers)
-    if without != text:
-        _files.write(module, path, without.encode(errors="surrogateescape"))
+    if not pathlib.Path(path).exists():
+        return False
+    with _files.locked(path):
+        text = (_files.read(module, path) or b"").decode(errors="surrogateescape")
+        without = _fleet.without_hosts(text, servers)
+        if without != text:
+            _files.write(module, path, without.encode(errors="surrogateescape"))
     return without != text
 
 

@@ -344,9 +344,7 @@ def main() -> None:
     )
     site, networks, router, groups = (module.params[key] for key in ("site", "networks", "router", "security_groups"))
     absent = module.params["state"] == "absent"
-    errors = [] if absent else _site_network.errors(networks, router, groups)
-    if not _cloud_objects.SITE_NAME.fullmatch(site):
-        errors.insert(0, f"site is {site!r}, must be up to 41 letters, digits, '.', '_' and '-', beginning with a letter or digit")
+    errors = _cloud_objects.site_errors(site) + ([] if absent else _site_network.errors(networks, router, groups))
     if absent and (networks or router is not None or groups):
         errors.append("state is absent, which removes all that carries the site's mark: leave networks, router and security_groups out")
     if errors:

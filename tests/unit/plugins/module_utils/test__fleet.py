@@ -336,7 +336,7 @@ PARAMS = {"site": "demo", "public_key": None, "build_timeout": 900, "delete_time
         ({}, None),
         ({"public_key": KEY}, None),
         ({"public_key": f"{KEY} me@here\n"}, None),
-        ({"site": "de mo"}, "site is 'de mo', but must match"),
+        ({"site": "de mo"}, "site is 'de mo', must be at most 41 letters"),
         ({"public_key": "-----BEGIN OPENSSH PRIVATE KEY-----\nsecret"}, "public_key is not one line"),
         ({"concurrency": 0}, "concurrency is 0, but must be 1 or more"),
         ({"build_timeout": -1}, "build_timeout is -1, but must be 1 or more"),

@@ -446,7 +446,7 @@ def test_what_the_console_is_to_show_is_not_accepted_from_the_network():
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"site": "my site"}, "site is 'my site', but must be"),
+        ({"site": "my site"}, "site is 'my site', must be"),
         ({"ip_version": 5}, "ip_version is 5, but must be 4 or 6"),
         ({"cidrs": ["10.0.0.0/8", "10.0.0.1/8"]}, "cidrs has '10.0.0.1/8', but must be networks as in 10.0.0.0/8 or fd00::/8: 10.0.0.1/8 has host bits set"),
         ({"ssh_user": "-oProxyCommand=id"}, "ssh_user is '-oProxyCommand=id', but must be"),
