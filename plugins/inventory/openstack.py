@@ -232,7 +232,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             _openstack_inventory.check(self._settings)
             plan = _openstack_inventory.plan(self._clouds(path, cache), self._settings, set(inventory.groups), os.path.expanduser("~"), self._evaluate)
         except (_openstack_inventory.InventoryError, _openstack.CloudError) as error:
-            raise AnsibleParserError(str(error)) from error
+            # Ansible would append the causes, whose words are all in ours.
+            raise AnsibleParserError(str(error)) from None
         for warning in plan.warnings:
             self.display.warning(warning)
         self._add(plan.hosts)
@@ -286,7 +287,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             return self._compose(expression, variables)
         except Exception as error:
             if self.get_option("strict"):
-                raise AnsibleParserError(f"hostnames has {expression!r}, which has no value for server {variables['id']}: {error}") from error
+                raise AnsibleParserError(f"hostnames has {expression!r}, which has no value for server {variables['id']}: {error}") from None
             return None
 
     def _add(self, hosts: t.Sequence[_openstack_inventory.Host]) -> None:
@@ -314,7 +315,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 if self._settings.host_key_source == "console" and (new := _openstack_inventory.without_entry(own, read(path))):
                     add(path, self._keys(new))
             except OSError as error:
-                raise AnsibleParserError(f"known_hosts is {path}, which cannot be used: {error.strerror}") from error
+                raise AnsibleParserError(f"known_hosts is {path}, which cannot be used: {error.strerror}") from None
 
     def _keys(self, pins: t.Sequence[_openstack_inventory.Pin]) -> list[str]:
         """Lines for a known_hosts file from the consoles of servers."""
