@@ -238,7 +238,7 @@ def _vos(where: str, vos: list[dict[str, t.Any]]) -> t.Iterator[str]:
 
 def _vo(where: str, vo: dict[str, t.Any]) -> t.Iterator[str]:
     if not _gridmap.FQAN.fullmatch(f"/{vo['name']}") or vo["name"].count("/"):
-        yield f"{where}.name is {vo['name']!r}, must be the name of a VO, without slashes, blanks, quotes and wildcards"
+        yield f"{where}.name is {_show(vo['name'])}, must be the name of a VO, without slashes, blanks, quotes and wildcards"
         return
     yield from _dns(f"{where}.members", vo["members"])
     yield from _dns(f"{where}.bans", vo["bans"])
@@ -252,13 +252,13 @@ def _vo(where: str, vo: dict[str, t.Any]) -> t.Iterator[str]:
         for place, subject in enumerate(issuer["subjects"]):
             yield from _account(f"{where}.issuers[{number}].subjects[{place}].account", subject["account"])
             if not subject["subject"].isprintable() or not subject["subject"].strip():
-                yield f"{where}.issuers[{number}].subjects[{place}].subject is {subject['subject']!r}, must be a subject of a token"
+                yield f"{where}.issuers[{number}].subjects[{place}].subject is {_show(subject['subject'])}, must be a subject of a token"
         if issuer["account"] is not None:
             yield from _account(f"{where}.issuers[{number}].account", issuer["account"])
     for number, server in enumerate(vo["voms"]):
         # Both become names in files, of hosts and of directories.
         if not HOST.fullmatch(server["host"]):
-            yield f"{where}.voms[{number}].host is {server['host']!r}, must be the DNS name of a VOMS server such as voms.example.org"
+            yield f"{where}.voms[{number}].host is {_show(server['host'])}, must be the DNS name of a VOMS server such as voms.example.org"
         if server["port"] is not None and not 1 <= server["port"] <= 65535:
             yield f"{where}.voms[{number}].port is {server['port']}, must be a port in 1..65535"
         for option in ("dn", "ca"):
@@ -266,7 +266,7 @@ def _vo(where: str, vo: dict[str, t.Any]) -> t.Iterator[str]:
     for number, area in enumerate(vo["areas"]):
         path = area["path"]
         if not path.startswith("/") or len(path.split()) != 1 or not path.isprintable():
-            yield f"{where}.areas[{number}].path is {path!r}, must be an absolute path without blanks"
+            yield f"{where}.areas[{number}].path is {_show(path)}, must be an absolute path without blanks"
         if area["fqan"] is not None:
             yield from _fqan(f"{where}.areas[{number}].fqan", area["fqan"], vo["name"])
 
@@ -274,7 +274,7 @@ def _vo(where: str, vo: dict[str, t.Any]) -> t.Iterator[str]:
 def _source(where: str, source: dict[str, t.Any]) -> t.Iterator[str]:
     kind = source["type"]
     if not source["name"].isprintable() or not source["name"].strip() or len(source["name"]) > 100:
-        yield f"{where}.name is {source['name']!r}, must be a name of at most 100 characters"
+        yield f"{where}.name is {_show(source['name'])}, must be a name of at most 100 characters"
     for option, kinds in ONLY_FOR.items():
         if source[option] and kind not in kinds:
             yield f"{where}.{option} is only for sources of type {' and '.join(kinds)}, not {kind}"
@@ -287,7 +287,7 @@ def _source(where: str, source: dict[str, t.Any]) -> t.Iterator[str]:
         yield from wrong
         parts = None if wrong else urllib.parse.urlsplit(source["url"])
         if parts and parts.scheme == SCHEMES[kind][1] and parts.hostname not in LOOPBACK and any(source[option] for option in SECRETS):
-            yield f"{where}.url is {source['url']!r}, must begin with {SCHEMES[kind][0]}, or everybody on the way could read the credentials"
+            yield f"{where}.url is {_show(source['url'])}, must begin with {SCHEMES[kind][0]}, or everybody on the way could read the credentials"
     if kind == "ldap" and not (source["base"] and source["filter"]):
         yield f"{where}.base and filter are required for type ldap"
     if kind == "iam" and bool(source["token_file"]) == bool(source["client_id"]):
@@ -298,7 +298,7 @@ def _source(where: str, source: dict[str, t.Any]) -> t.Iterator[str]:
     if source["key"] and not source["cert"]:
         yield f"{where}.key is given without cert"
     if kind == "voms_soap" and source["group"] and not _gridmap.fqan(source["group"]):
-        yield f"{where}.group is {source['group']!r}, must be an FQAN such as /atlas/Role=production"
+        yield f"{where}.group is {_show(source['group'])}, must be an FQAN such as /atlas/Role=production"
     yield from _absolute(source, f"{where}.", ("path", "password_file", "token_file", "client_secret_file", *TLS))
 
 
@@ -332,14 +332,19 @@ def _output(where: str, output: dict[str, t.Any], config: _gridmap.Config) -> t.
         yield f"{where}.gridmapdir is {output['gridmapdir']}, must be the path of an output of type gridmapdir ({', '.join(directories) or 'there is none'})"
     # Without quotes, YAML makes another number of it.
     if not re.fullmatch("0[0-7]{3}", output["mode"]):
-        yield f"{where}.mode is {output['mode']!r}, must be four octal digits in quotes, such as '0644'"
+        yield f"{where}.mode is {_show(output['mode'])}, must be four octal digits in quotes, such as '0644'"
     yield from _absolute(output, f"{where}.", ("path",))
+
+
+def _show(value: str) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else text[:76] + '..."'
 
 
 def _absolute(options: dict[str, t.Any], prefix: str, names: t.Iterable[str]) -> t.Iterator[str]:
     for name in names:
         if options[name] is not None and not options[name].startswith("/"):
-            yield f"{prefix}{name} is {options[name]!r}, must be an absolute path"
+            yield f"{prefix}{name} is {_show(options[name])}, must be an absolute path"
 
 
 def _url(where: str, url: str, schemes: tuple[str, ...]) -> t.Iterator[str]:
@@ -353,7 +358,7 @@ def _url(where: str, url: str, schemes: tuple[str, ...]) -> t.Iterator[str]:
     if has_password:
         yield f"{where} holds a user name or password, which would be seen by all: use the options for credentials"
     elif parts.scheme not in schemes or not host or port == 0 or not url.isascii() or not url.isprintable() or " " in url or parts.fragment:
-        yield f"{where} is {url!r}, must be like {schemes[0]}://host.example.org/path"
+        yield f"{where} is {_show(url)}, must be like {schemes[0]}://host.example.org/path"
 
 
 def _dns(where: str, names: list[str], suffix: str = "", position: bool = True) -> t.Iterator[str]:
@@ -361,19 +366,20 @@ def _dns(where: str, names: list[str], suffix: str = "", position: bool = True) 
         try:
             _dn.slash(name)
         except _dn.DnError as error:
-            yield f"{where}{f'[{number}]' if position else ''}{suffix}: {error}"
+            path = f"{where}{f'[{number}]' if position else ''}{suffix}"
+            yield f"{path} is {_show(name)}, must be a DN such as /DC=org/DC=example/CN=Jane Doe: {error}"
 
 
 def _account(where: str, name: str) -> t.Iterator[str]:
     if name == "root" or not _gridmap.ACCOUNT.fullmatch(name):
-        yield f"{where} is {name!r}, must be an account other than root, or a dot and what the accounts of a pool begin with"
+        yield f"{where} is {_show(name)}, must be an account other than root, or a dot and what the accounts of a pool begin with"
 
 
 def _fqan(where: str, text: str, vo: str) -> t.Iterator[str]:
     if _gridmap.fqan(text) != text or text.split("/")[1] != vo:
-        yield f"{where} is {text!r}, must be an FQAN of this VO such as /{vo}/Role=production"
+        yield f"{where} is {_show(text)}, must be an FQAN of this VO such as /{vo}/Role=production"
 
 
 def _twice(where: str, key: str, values: list[str]) -> t.Iterator[str]:
     for value in sorted({value for value in values if values.count(value) > 1}):
-        yield f"{where} have the same {key} {value!r} more than once, must differ"
+        yield f"{where} have the same {key} {_show(value)} more than once, must differ"

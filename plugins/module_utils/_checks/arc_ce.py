@@ -65,9 +65,6 @@ def _vos(variables: dict[str, t.Any]) -> t.Iterator[str]:
     for path, vo in each("arc_ce_vos", vos):
         if not NAME.fullmatch(vo["name"]):
             yield f"{path}.name is {show(vo['name'])}, {NAME_IN_WORDS}"
-        for where, entry in [(path, vo), *each(f"{path}.roles", vo.get("roles", []))]:
-            if entry.get("account") == "root":
-                yield f'{where}.account is "root", must be an unprivileged account'
 
 
 def _names(variables: dict[str, t.Any]) -> t.Iterator[str]:

@@ -42,12 +42,13 @@ def test_right_sites(variables):
         ({"site_domain": "grid_test.org"}, ['site_domain is "grid_test.org", must be a DNS domain such as grid.example.org']),
         ({"site_domain": ".org"}, ['site_domain is ".org", must be a DNS domain such as grid.example.org']),
         (
-            {"site_vos": vo(members=[JANE, "CN=Jane,O=Example"])},
-            ['site_vos[0].members[1] is "CN=Jane,O=Example", must be a DN in slash form such as /DC=org/DC=example/CN=Jane Doe'],
+            {"site_vos": vo(members=[JANE, "CN=Jane,O=Example", "Jane"])},
+            ['site_vos[0].members[2] is "Jane", must be a DN such as /DC=org/DC=example/CN=Jane Doe: "Jane" is no DN: no attribute and = at "Jane"'],
         ),
         (
             {"site_vos": vo(members=["/cms/Role=x"])},
-            ['site_vos[0].members[0] is "/cms/Role=x", must be a DN in slash form such as /DC=org/DC=example/CN=Jane Doe'],
+            ['site_vos[0].members[0] is "/cms/Role=x", must be a DN such as /DC=org/DC=example/CN=Jane Doe: '
+             '"/cms/Role=x" is no DN in slash form, such as /DC=org/DC=example/CN=Jane Doe'],
         ),
         ({"site_accounts": [GRID01, GRID02], "site_vos": vo(account="grid03")}, ['site_vos[0].account is "grid03", must be in site_accounts (grid01, grid02)']),
         ({"site_accounts": [], "site_vos": vo(account="grid03")}, ['site_vos[0].account is "grid03", must be in site_accounts (empty)']),
@@ -62,7 +63,7 @@ def test_right_sites(variables):
             {"site_vos": vo(roles=[{"fqan": "/cmsx", "account": "x"}])},
             ['site_vos[0].roles[0].fqan is "/cmsx", must be an FQAN of this VO such as /cms/Role=production'],
         ),
-        ({"site_vos": vo() + vo()}, ['site_vos[0].name and site_vos[1].name are both "cms", must differ']),
+        ({"site_vos": vo() + vo()}, ['site_vos have the same name "cms" more than once, must differ']),
         ({"site_accounts": [GRID01, {**GRID02, "uid": 30001}]}, ["site_accounts[0].uid and site_accounts[1].uid are both 30001, must differ"]),
         ({"site_accounts": [GRID01, {**GRID02, "name": "grid01"}]}, ['site_accounts[0].name and site_accounts[1].name are both "grid01", must differ']),
         (

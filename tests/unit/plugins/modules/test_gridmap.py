@@ -64,7 +64,7 @@ def test_a_run(run, tmp_path):
 
 def test_wrong_options(run, tmp_path):
     result = run(bans=["x"], max_age=0)
-    assert result["failed"] and result["msg"].startswith("Nothing was done: max_age is 0, must be at least 1; bans[0]: ")
+    assert result["failed"] and result["msg"].startswith("Nothing was done: max_age is 0, must be at least 1; bans[0] is ")
     result = run(force=["x"])
     assert result["failed"] and result["msg"] == "No output was written: force has x, must be names of sources (local)"
     assert [path.name for path in tmp_path.iterdir()] == ["members"]
