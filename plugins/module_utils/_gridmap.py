@@ -68,7 +68,8 @@ class Answer:
     def skip(self, reason: str, example: str) -> None:
         self.skipped[reason] = self.skipped.get(reason, 0) + 1
         if len(self.examples) < EXAMPLES:
-            self.examples.append(f"{reason}: {example}"[:300])
+            # It may hold anything that the source says, and it is for logs.
+            self.examples.append(f"{reason}: {example if example.isprintable() else ascii(example)[1:-1]}"[:300])
 
     def gone(self, now: float) -> dict[str, str]:
         """Who must not get in at this time, and why."""
