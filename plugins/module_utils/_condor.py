@@ -18,7 +18,8 @@ SLOT_ATTRIBUTES = (
 ).split()
 JOB_ATTRIBUTES = "ClusterId ProcId GlobalJobId Owner JobStatus RemoteHost RequestCpus RequestMemory NumJobStarts Cmd JobBatchName HoldReason".split()
 COMMANDS = {
-    "nodes": ["condor_status", "-startd", "-json", "-attributes", ",".join(SLOT_ATTRIBUTES)],
+    # Not -startd: that gives one ad for the daemon, without its slots (23.9).
+    "nodes": ["condor_status", "-json", "-attributes", ",".join(SLOT_ATTRIBUTES)],
     "jobs": ["condor_q", "-global", "-allusers", "-json", "-attributes", ",".join(JOB_ATTRIBUTES)],
 }
 # HTCondor's manual, "Job ClassAd Attributes": JobStatus.
