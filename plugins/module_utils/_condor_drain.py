@@ -52,6 +52,12 @@ def plan(names: list[str], state: str, reason: str, force: bool, nodes: dict[str
     return Plan(drain, [], [node["name"] for node in there] if state == "absent" else [], {})
 
 
+def unsettled(plan: Plan, nodes: dict[str, Node]) -> list[str]:
+    """The machines of which the pool does not yet say what was done to them."""
+    wanted = {**dict.fromkeys(plan.drain, True), **dict.fromkeys(plan.resume, False)}
+    return [name for name, drained in wanted.items() if name in nodes and is_drained(nodes[name]) != drained]
+
+
 def left(names: list[str], nodes: dict[str, Node]) -> dict[str, list[str]]:
     """The machines that are not yet drained to the end, with their jobs. What is not in the pool any more has none."""
     return {name: nodes[name]["jobs"] for name in dict.fromkeys(names) if name in nodes and not nodes[name]["drained"]}

@@ -107,8 +107,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.elastigrid.site.plugins.module_utils import _condor, _condor_drain
 
 POLL_SECONDS = 2
-# A startd tells the collector of a drain when it has begun.
-SETTLE_SECONDS = 5
+# A startd tells the collector of a drain, and of its end, a moment later.
+SETTLE_SECONDS = 60
 
 
 def read(module: AnsibleModule) -> dict[str, dict]:
@@ -119,6 +119,15 @@ def condor(module: AnsibleModule, *command: str) -> None:
     rc, out, err = module.run_command(list(command))
     if rc:
         module.fail_json(msg=f"`{' '.join(command)}` failed: {(err or out).strip()}")
+
+
+def wait_until_known(module: AnsibleModule, plan: _condor_drain.Plan) -> None:
+    """The collector says of all machines what was just done to them: who asks next would be told the past."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while late := _condor_drain.unsettled(plan, read(module)):
+        if time.monotonic() > deadline:
+            module.fail_json(msg=f"After {SETTLE_SECONDS} s the collector still does not say that {', '.join(late)} has been drained or given back")
+        time.sleep(POLL_SECONDS / 4)
 
 
 def wait_until_drained(module: AnsibleModule, names: list[str], seconds: int, seen: set[str]) -> dict[str, list[str]]:
@@ -172,11 +181,11 @@ def main() -> None:
             condor(module, "condor_drain", "-graceful", "-reason", reason, name)
         for name in plan.resume:
             condor(module, "condor_drain", "-cancel", name)
+        wait_until_known(module, plan)
     if state != "resumed":
         there = [name for name in names if name in nodes]
         seen: set[str] = set()
-        seconds = 0 if module.check_mode else wait or (SETTLE_SECONDS if state == "absent" else 0)
-        busy = wait_until_drained(module, there, seconds, seen)
+        busy = wait_until_drained(module, there, 0 if module.check_mode else wait, seen)
         result["jobs"] = sorted(seen)
         if module.check_mode:
             # Of a machine that would be drained only now, its jobs say whether it would be free.

@@ -89,3 +89,9 @@ def test_what_is_left():
     assert _condor_drain.left([NAT, "gone"], DRAINING) == {NAT: ["3.0"]}
     assert _condor_drain.left([NAT], DRAINED) == {}
     assert _condor_drain.describe({NAT: ["3.0"], WN: []}) == f"{NAT} (3.0), {WN} (no job, but not yet drained)"
+
+
+def test_what_the_pool_does_not_say_yet():
+    drain, resume = _condor_drain.Plan([NAT], [], [], {}), _condor_drain.Plan([], [NAT], [], {})
+    assert [_condor_drain.unsettled(drain, pool) for pool in (BUSY, DRAINING, DRAINED, {})] == [[NAT], [], [], []]
+    assert [_condor_drain.unsettled(resume, pool) for pool in (BUSY, DRAINING, DRAINED, {})] == [[], [NAT], [NAT], []]
