@@ -33,8 +33,8 @@ SHOWN_LINES = 1000
 LOGGED_LINES = 20
 ANSWER_FILE = re.compile(r"[0-9a-f]{16}-[0-9a-f]{32}\.json")
 PLAIN: dict[str, t.Any] = {"owner": None, "group": None, "backup": False}
-# These list members; the others follow from the configuration alone.
-OF_MEMBERS = ("grid_mapfile", "arc_authgroup", "condor_mapfile", "json")
+# These list users; the others follow from the configuration alone.
+OF_MEMBERS = ("grid_mapfile", "arc_authgroup", "arc_banned", "condor_mapfile", "json")
 
 
 class RunError(Exception):

@@ -269,6 +269,8 @@ options:
           - V(grid_mapfile), a line C("DN" account) for each user with an account.
           - V(voms_mapfile), a line C("FQAN" account) for each role, then each VO; for services that see VOMS attributes.
           - V(arc_authgroup), a quoted DN for each member, for C(file=) in an authorization group of ARC.
+          - V(arc_banned), a quoted DN for each user who must not get in (banned, suspended, inactive, expired or denied), member or not, for
+            C(-file=) in an authorization group of ARC. Services that see VOMS attributes would let him in otherwise.
           - V(gridmapdir), a directory with a file for each pool account and a link of the name of the user's DN to each leased one. A lease
             is never taken away.
           - V(xrootd_authfile), who may do what in the areas of the VOs, known by VO, FQAN or account. XRootD compares an FQAN as a whole,
@@ -278,7 +280,7 @@ options:
           - V(json), everything.
         type: str
         required: true
-        choices: [grid_mapfile, voms_mapfile, arc_authgroup, gridmapdir, xrootd_authfile, scitokens_mapfile, condor_mapfile, json]
+        choices: [grid_mapfile, voms_mapfile, arc_authgroup, arc_banned, gridmapdir, xrootd_authfile, scitokens_mapfile, condor_mapfile, json]
       path:
         description: Absolute path. Its directory must exist.
         type: path
