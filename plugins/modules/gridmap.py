@@ -517,34 +517,9 @@ outputs:
       type: str
 """
 
-import json
-import os
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.elastigrid.site.plugins.module_utils import _files, _gridmap_config, _gridmap_main
-
-
-def install(module: AnsibleModule, config: dict, place: dict) -> list[dict[str, str]]:
-    """Program and configuration of the timer; what changes, as diffs."""
-    diffs = []
-    files = (
-        (place["path"], _gridmap_main.program(), 0o755, "the program"),
-        (place["config"], json.dumps(config, indent=1, sort_keys=True).encode() + b"\n", 0o644, None),
-    )
-    for path, data, mode, shown in files:
-        before = _files.read(module, path)
-        if before != data:
-            text = ("" if before is None else before.decode(errors="replace"), data.decode(errors="replace"))
-            old, new = text if shown is None else (f"{shown}, another version\n" if before else "", f"{shown}\n")
-            diffs.append({"before_header": path, "after_header": path, "before": old, "after": new})
-            if not module.check_mode:
-                _files.write(module, path, data)
-        if os.path.exists(path) and os.stat(path).st_mode & 0o7777 != mode:
-            diffs = diffs or [{"before_header": path, "after_header": path, "before": "", "after": f"mode {mode:o}\n"}]
-            if not module.check_mode:
-                os.chmod(path, mode)
-    return diffs
+from ansible_collections.elastigrid.site.plugins.module_utils import _gridmap_config, _gridmap_main, _program
 
 
 def main() -> None:
@@ -552,7 +527,7 @@ def main() -> None:
         argument_spec={
             **_gridmap_config.SPEC,
             "force": {"type": "list", "elements": "str", "default": []},
-            "program": {"type": "dict", "options": {"path": {"type": "path", "required": True}, "config": {"type": "path", "required": True}}},
+            "program": _program.OPTION,
         },
         supports_check_mode=True,
     )
@@ -560,7 +535,8 @@ def main() -> None:
     errors = _gridmap_config.check(config)
     if errors:
         module.fail_json(msg=f"Nothing was done: {'; '.join(errors)}")
-    diffs = install(module, config, module.params["program"]) if module.params["program"] else []
+    place = module.params["program"]
+    diffs = _program.install(module, _gridmap_main.program(), config, place) if place else []
     try:
         report = _gridmap_main.run(config, module.params["force"], module.check_mode)
     except (_gridmap_main.RunError, OSError) as error:
