@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.elastigrid.site.plugins.module_utils import _gridmap_config
+from ansible_collections.elastigrid.site.plugins.module_utils import _gridmap, _gridmap_config
 from ansible_collections.elastigrid.site.plugins.module_utils._checks import site
 from ansible_collections.elastigrid.site.plugins.module_utils._checks._common import at_least, each, show
 
@@ -31,7 +31,7 @@ OF_GRIDMAP = {
 
 def check(variables: dict[str, t.Any], groups: dict[str, list[str]], group_names: list[str]) -> list[str]:
     """What is wrong between the variables of a host that knows VOs."""
-    return [*_vos(variables), *_gridmap(variables), *_trust(variables), *_host_certificate(variables)]
+    return [*_vos(variables), *_mapping(variables), *_trust(variables), *_host_certificate(variables)]
 
 
 def _vos(variables: dict[str, t.Any]) -> t.Iterator[str]:
@@ -46,7 +46,7 @@ def _vos(variables: dict[str, t.Any]) -> t.Iterator[str]:
             yield f"{path}.account is {show(entry['account'])}, must be a pool such as .atlas with accounts such as atlas001 in grid_identity_accounts"
 
 
-def _gridmap(variables: dict[str, t.Any]) -> t.Iterator[str]:
+def _mapping(variables: dict[str, t.Any]) -> t.Iterator[str]:
     """What the module would refuse, in the names of variables."""
     given = {option: variables[PREFIX + name] for option, name in OF_GRIDMAP.items() if PREFIX + name in variables}
     errors: list[str] = []
@@ -57,9 +57,9 @@ def _gridmap(variables: dict[str, t.Any]) -> t.Iterator[str]:
         option = re.match(r"\w+", error)[0]
         if option != "vos":
             yield PREFIX + OF_GRIDMAP[option] + error[len(option) :] if option in OF_GRIDMAP else f"grid_identity_ban_sources and the VOs: {error}"
-    names = [source["name"] for source in [*(one for vo in config["vos"] for one in vo["sources"]), *config["ban_sources"]]] if not errors else None
+    names = [] if errors else _gridmap.source_names(config)
     for name in variables.get("grid_identity_force", []):
-        if names is not None and name not in names:
+        if not errors and name not in names:
             yield f"grid_identity_force has {show(name)}, must be names of sources ({', '.join(names) or 'there is none'})"
 
 
@@ -85,5 +85,5 @@ def _host_certificate(variables: dict[str, t.Any]) -> t.Iterator[str]:
     command = variables.get("grid_identity_renew_command") or []
     if command and not command[0].startswith("/"):
         yield f"grid_identity_renew_command[0] is {show(command[0])}, must be an absolute path"
-    if (variables.get("site_trust") or {}).get("sandbox_ca") and variables.get("grid_identity_host_certificate") is False and command:
+    if command and variables.get("grid_identity_host_certificate") is False:
         yield "grid_identity_renew_command is set while grid_identity_host_certificate is false, one of them must not be"
