@@ -13,7 +13,9 @@ import yaml
 from ansible_collections.elastigrid.site.plugins.module_utils._checks import grid_identity, site
 
 GUIDE = pathlib.Path(__file__).resolve().parents[3] / "docs" / "identity.md"
-EXAMPLES = {block["site_vos"][0]["name"]: block for block in map(yaml.safe_load, re.findall(r"^```yaml\n(.*?)^```$", GUIDE.read_text(), re.DOTALL | re.MULTILINE))}
+EXAMPLES = {
+    block["site_vos"][0]["name"]: block for block in map(yaml.safe_load, re.findall(r"^```yaml\n(.*?)^```$", GUIDE.read_text(), re.DOTALL | re.MULTILINE))
+}
 
 
 def test_there_is_one_for_each_kind_of_vo():

@@ -39,7 +39,7 @@ def test_what_is_right():
     [
         ({"vos": [{"name": "vo", "members": ["Jane"]}]}, 'grid_identity_vos[0].members[0]: "Jane" is no DN'),
         ({"vos": [{"name": "vo", "members": ['/CN=a\n"b']}]}, "grid_identity_vos[0].members[0]"),
-        ({"vos": [{"name": "vo", "account": "nobody"}]}, "grid_identity_vos[0].account is \"nobody\", must be in site_accounts"),
+        ({"vos": [{"name": "vo", "account": "nobody"}]}, 'grid_identity_vos[0].account is "nobody", must be in site_accounts'),
         ({"vos": [{"name": "vo", "sources": [{**GRIDMAP, "path": None, "url": "https://me:word@example.org/x"}]}]}, "holds a user name or password"),
         ({"vos": [{"name": "vo", "voms": [{"host": "v", "dn": "x", "ca": "/CN=a"}]}]}, "grid_identity_vos[0].voms[0].dn"),
         ({"entries": [{"dn": JANE, "account": "a"}, {"dn": "CN=Jane,DC=org", "account": "b"}]}, "grid_identity_entries[1] maps CN=Jane,DC=org to b, but"),
