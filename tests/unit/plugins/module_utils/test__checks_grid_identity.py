@@ -37,7 +37,7 @@ def test_what_is_right():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"vos": [{"name": "vo", "members": ["Jane"]}]}, 'grid_identity_vos[0].members[0]: "Jane" is no DN'),
+        ({"vos": [{"name": "vo", "members": ["Jane"]}]}, 'grid_identity_vos[0].members[0] is "Jane", must be a DN such as'),
         ({"vos": [{"name": "vo", "members": ['/CN=a\n"b']}]}, "grid_identity_vos[0].members[0]"),
         ({"vos": [{"name": "vo", "account": "nobody"}]}, 'grid_identity_vos[0].account is "nobody", must be in site_accounts'),
         ({"vos": [{"name": "vo", "sources": [{**GRIDMAP, "path": None, "url": "https://me:word@example.org/x"}]}]}, "holds a user name or password"),
@@ -46,8 +46,8 @@ def test_what_is_right():
         ({"entries": [{"dn": JANE, "account": ".other"}]}, 'grid_identity_entries[0].account is ".other", must be a pool'),
         ({"bans": ["Joe"]}, "grid_identity_bans[0]"),
         ({"ban_sources": [{**GRIDMAP, "type": "list"}]}, "grid_identity_ban_sources[0].type is list, must be one of"),
-        ({"ban_sources": [GRIDMAP]}, "grid_identity_ban_sources and the VOs: sources have the same name 'list' more than once"),
-        ({"outputs": [{"type": "json", "path": "x"}]}, "grid_identity_outputs[0].path is 'x', must be an absolute path"),
+        ({"ban_sources": [GRIDMAP]}, 'grid_identity_ban_sources and the VOs: sources have the same name "list" more than once'),
+        ({"outputs": [{"type": "json", "path": "x"}]}, 'grid_identity_outputs[0].path is "x", must be an absolute path'),
         ({"force": ["list", "lst"]}, 'grid_identity_force has "lst", must be names of sources (list, bans)'),
         ({"max_shrink": 101}, "grid_identity_max_shrink is 101, must be in 0..100"),
         ({"max_age": 0}, "grid_identity_max_age is 0, must be at least 1"),

@@ -78,5 +78,5 @@ def test_files_come_and_go(run, tmp_path):
 
 def test_a_wrong_name_stops_before_anything_is_written(run, tmp_path):
     result = run({"name": "x", "voms": [{"host": "../v", "dn": "none", "ca": CA}]})
-    assert result["failed"] and "vos[0].voms[0].host is '../v'" in result["msg"] and "vos[0].voms[0].dn" in result["msg"]
+    assert result["failed"] and 'vos[0].voms[0].host is "../v"' in result["msg"] and "vos[0].voms[0].dn" in result["msg"]
     assert list(tmp_path.iterdir()) == []
