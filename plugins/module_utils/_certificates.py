@@ -57,14 +57,18 @@ def parse(text: str) -> Certificate:
     return Certificate(subject[1].strip(), ssl.cert_time_to_seconds(end[1].strip()), frozenset(re.findall(r"DNS:([^,\s]+)", text)))
 
 
+def date(certificate: Certificate) -> str:
+    """When it ends."""
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(certificate.not_after))
+
+
 def faults(certificate: Certificate, matches_key: bool, now: float, min_days: int = 0) -> list[str]:
     """Why a host cannot use a certificate, as ends of a sentence that starts with its path."""
     found = []
-    date = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(certificate.not_after))
     if certificate.not_after <= now:
-        found.append(f"expired on {date}")
+        found.append(f"expired on {date(certificate)}")
     elif certificate.not_after - now < min_days * DAY:
-        found.append(f"expires on {date}, in less than {min_days} days")
+        found.append(f"expires on {date(certificate)}, in less than {min_days} days")
     if not matches_key:
         found.append("does not belong to the key")
     return found

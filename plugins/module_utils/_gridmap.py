@@ -133,6 +133,8 @@ class Vo(t.NamedTuple):
     """FQAN and account, first match wins."""
     out: dict[str, int]
     """How many users were kept out, by reason."""
+    kept_out: frozenset[str]
+    """Who must not get in, in all spellings that a ban or a source has of them, members or not."""
 
     def account(self, dn: str, by_role: bool) -> str | None:
         if by_role:
@@ -163,15 +165,16 @@ def source_names(config: Config) -> list[str]:
 
 def table(config: Config, answers: dict[str, Answer], now: float) -> Table:
     """`answers` holds the answer that counts of each source that has one."""
-    banned = {_dn.key(_dn.slash(dn)) for dn in config["bans"]}
+    banned = {_dn.slash(dn) for dn in config["bans"]}
     for source in config["ban_sources"]:
         if source["name"] in answers:
             listed = answers[source["name"]]
-            banned.update(map(_dn.key, [*listed.members, *listed.out]))
+            banned.update(listed.members, listed.out)
+    keys = set(map(_dn.key, banned))
     entries = {_dn.slash(entry["dn"]): entry["account"] for entry in config["entries"]}
     return Table(
         [_vo(vo, [answers[source["name"]] for source in vo["sources"] if source["name"] in answers], banned, now) for vo in config["vos"]],
-        {dn: account for dn, account in entries.items() if _dn.key(dn) not in banned},
+        {dn: account for dn, account in entries.items() if _dn.key(dn) not in keys},
     )
 
 
@@ -180,9 +183,11 @@ def _vo(vo: Config, answers: list[Answer], banned: set[str], now: float) -> Vo:
     for dn in vo["members"]:
         listed.add(dn)
     answers = [*answers, listed]
-    why = {_dn.key(dn): reason for answer in answers for dn, reason in answer.gone(now).items()}
-    why.update(dict.fromkeys(banned, "banned"))
-    why.update((_dn.key(_dn.slash(dn)), "banned") for dn in vo["bans"])
+    gone = {dn: reason for answer in answers for dn, reason in answer.gone(now).items()}
+    gone.update(dict.fromkeys(banned, "banned"))
+    gone.update((_dn.slash(dn), "banned") for dn in vo["bans"])
+    why = {_dn.key(dn): reason for dn, reason in gone.items()}
+    kept_out = set(gone)
     allowed, denied = pattern(vo["allow"]), pattern(vo["deny"])
     members: dict[str, tuple[str, ...]] = {}
     accounts: dict[str, str] = {}
@@ -197,6 +202,8 @@ def _vo(vo: Config, answers: list[Answer], banned: set[str], now: float) -> Vo:
             reason = why.get(key(dn))
             if reason is None and (denied and denied.fullmatch(dn) or allowed and not allowed.fullmatch(dn)):
                 reason = "denied"
+            if reason is not None:
+                kept_out.add(dn)
             if reason is None:
                 members[dn] = fqans
                 account = vo["account"] or answer.accounts.get(dn)
@@ -208,7 +215,7 @@ def _vo(vo: Config, answers: list[Answer], banned: set[str], now: float) -> Vo:
     for reason in why.values():
         if reason != "banned":
             out[reason] = out.get(reason, 0) + 1
-    return Vo(vo["name"], members, accounts, [(role["fqan"], role["account"]) for role in vo["roles"]], out)
+    return Vo(vo["name"], members, accounts, [(role["fqan"], role["account"]) for role in vo["roles"]], out, frozenset(kept_out))
 
 
 def pattern(globs: list[str]) -> re.Pattern[str] | None:

@@ -106,7 +106,7 @@ VO: dict[str, dict[str, t.Any]] = {
         "options": {"path": {"type": "path", "required": True}, "write": {"type": "bool", "default": False}, "fqan": {"type": "str"}},
     },
 }
-OUTPUTS = ["grid_mapfile", "voms_mapfile", "arc_authgroup", "gridmapdir", "xrootd_authfile", "scitokens_mapfile", "condor_mapfile", "json"]
+OUTPUTS = ["grid_mapfile", "voms_mapfile", "arc_authgroup", "arc_banned", "gridmapdir", "xrootd_authfile", "scitokens_mapfile", "condor_mapfile", "json"]
 OUTPUT: dict[str, dict[str, t.Any]] = {
     "type": {"type": "str", "required": True, "choices": OUTPUTS},
     "path": {"type": "path", "required": True},

@@ -9,32 +9,34 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import fcntl
 import grp
 import hashlib
-import importlib.util
-import io
 import json
 import os
 import pwd
 import queue
 import re
 import sys
-import tempfile
 import threading
 import time
 import typing as t
-import zipfile
 
-from ansible_collections.elastigrid.site.plugins.module_utils import _dn, _gridmap, _gridmap_config, _gridmap_outputs, _gridmap_sources
+from ansible_collections.elastigrid.site.plugins.module_utils import (
+    _dn,
+    _files,
+    _gridmap,
+    _gridmap_config,
+    _gridmap_outputs,
+    _gridmap_sources,
+    _program,
+)
 
-LOCK_SECONDS = 300
 SHOWN_LINES = 1000
 LOGGED_LINES = 20
 ANSWER_FILE = re.compile(r"[0-9a-f]{16}-[0-9a-f]{32}\.json")
 PLAIN: dict[str, t.Any] = {"owner": None, "group": None, "backup": False}
-# These list members; the others follow from the configuration alone.
-OF_MEMBERS = ("grid_mapfile", "arc_authgroup", "condor_mapfile", "json")
+# These list users; the others follow from the configuration alone.
+OF_MEMBERS = ("grid_mapfile", "arc_authgroup", "arc_banned", "condor_mapfile", "json")
 
 
 class RunError(Exception):
@@ -63,8 +65,12 @@ def run(config: _gridmap.Config, force: t.Collection[str] = (), check: bool = Fa
     unknown = [name for name in force if name not in _gridmap.source_names(config)]
     if unknown:
         raise RunError(f"force has {', '.join(unknown)}, must be names of sources ({', '.join(_gridmap.source_names(config)) or 'there is none'})")
-    with _locked(config["state_dir"]) if not check or os.path.exists(os.path.join(config["state_dir"], "lock")) else contextlib.nullcontext():
-        return _Run(config, force, check).run()
+    lock = os.path.join(config["state_dir"], "lock")
+    try:
+        with _program.locked(config["state_dir"]) if not check or os.path.exists(lock) else contextlib.nullcontext():
+            return _Run(config, force, check).run()
+    except _program.LockError as error:
+        raise RunError(f"state_dir: {error}") from error
 
 
 class _Run:
@@ -204,9 +210,7 @@ class _Run:
                 self.report.warnings.append(f"{output['path']} is without {number} entries ({reason})")
         clean = not any(output["problem"] for output in self.report.outputs)
         ends = [answer.next_end(self.now) for answer in answers.values()]
-        self.state.update(
-            config=digest if clean else None, used=used, vos=self.report.vos, next=min((end for end in ends if end is not None), default=None)
-        )
+        self.state.update(config=digest if clean else None, used=used, vos=self.report.vos, next=min((end for end in ends if end is not None), default=None))
 
     def _file(self, output: dict[str, t.Any], made: _gridmap.Table, leased: dict[str, dict[str, str]], used: dict[str, str]) -> dict[str, t.Any]:
         path = output["path"]
@@ -308,12 +312,12 @@ class _Run:
             raise RunError(f"the directory {directory} does not exist")
         before = os.stat(path) if os.path.exists(path) else None
         user, group = _wanted(options, before, self.check)[1:]
-        with _temporary(path) as (handle, temporary):
+        with _program.temporary(path) as (handle, temporary):
             handle.write(data)
             os.chown(temporary, user, group)
             os.chmod(temporary, int(options["mode"], 8))
             if options["backup"] and before is not None:
-                with _temporary(path) as (backup, saved):
+                with _program.temporary(path) as (backup, saved):
                     backup.write(_read(path) or b"")
                     os.chmod(saved, int(options["mode"], 8))
                     backup.flush()
@@ -406,39 +410,6 @@ def _fetch_all(sources: list[dict[str, t.Any]], config: _gridmap.Config, tags: d
     return {source["name"]: found.get(source["name"], "gave no full answer in time") for source in sources}
 
 
-@contextlib.contextmanager
-def _locked(directory: str) -> t.Iterator[None]:
-    """One run at a time, be it of the module or of the timer."""
-    try:
-        os.makedirs(directory, mode=0o700, exist_ok=True)
-        handle = open(os.path.join(directory, "lock"), "w", encoding="utf-8")
-    except OSError as error:
-        raise RunError(f"state_dir {directory} cannot be used: {error.strerror}") from error
-    with handle:
-        deadline = time.monotonic() + LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise RunError(f"another run holds {directory}/lock for more than {LOCK_SECONDS} s") from None
-                time.sleep(0.2)
-        yield
-
-
-@contextlib.contextmanager
-def _temporary(path: str) -> t.Iterator[tuple[t.BinaryIO, str]]:
-    """A new file beside another, gone afterwards unless it has taken its place."""
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=os.path.dirname(path))
-    try:
-        with os.fdopen(descriptor, "wb") as handle:
-            yield handle, temporary
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-
-
 def _wanted(options: dict[str, t.Any], there: os.stat_result | None, check: bool) -> tuple[bool, int, int]:
     """Whether a file has owner, group and mode as asked, and the ids to give it. Who is not asked for stays."""
     ids = []
@@ -528,21 +499,9 @@ def metrics(report: Report, now: int) -> str:
 
 
 def program() -> bytes:
-    """This code as one file that Python runs: a zip archive."""
-    package = __name__.rpartition(".")[0]
-    parents = ["/".join(package.split(".")[: number + 1]) for number in range(package.count(".") + 1)]
-    files = {f"{parent}/__init__.py": "" for parent in parents}
-    for module in (_dn, _gridmap, _gridmap_config, _gridmap_outputs, _gridmap_sources, sys.modules[__name__]):
-        # All loaders of Python source have it, that of zip archives too, in which Ansible sends modules.
-        loader: t.Any = t.cast("importlib.machinery.ModuleSpec", importlib.util.find_spec(module.__name__)).loader
-        files[module.__name__.replace(".", "/") + ".py"] = loader.get_source(module.__name__)
-    files["__main__.py"] = f"import sys\n\nfrom {package} import _gridmap_main\n\nsys.exit(_gridmap_main.main())\n"
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in sorted(files.items()):
-            # The same file for the same code.
-            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), text, zipfile.ZIP_DEFLATED)
-    return b"#!/usr/bin/python3 -I\n" + made.getvalue()
+    """This code as one file that Python runs."""
+    used = (_dn, _files, _gridmap, _gridmap_config, _gridmap_outputs, _gridmap_sources, _program)
+    return _program.archive(*used, sys.modules[__name__])
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -560,21 +519,15 @@ def main(arguments: list[str] | None = None) -> int:
             raise RunError(f"{options.config}: {getattr(error, 'strerror', None) or error}") from error
         report = run(config, options.force, options.check)
     except (RunError, OSError) as error:
-        _log(3, str(error))
+        _program.log(3, str(error))
         return 2
     for output in report.outputs:
         if output["came"] or output["went"]:
-            _log(6, f"{output['path']}: {output['came']} lines came, {output['went']} went, {output['entries']} entries")
+            _program.log(6, f"{output['path']}: {output['came']} lines came, {output['went']} went, {output['entries']} entries")
             for line in output["log"]:
-                _log(6, f"{output['path']}: {line}")
+                _program.log(6, f"{output['path']}: {line}")
     for text in report.warnings:
-        _log(4, text)
+        _program.log(4, text)
     for text in report.errors:
-        _log(3, text)
+        _program.log(3, text)
     return 1 if report.errors else 0
-
-
-def _log(priority: int, text: str) -> None:
-    """A line for the journal, which reads the priority from the front of it."""
-    prefix = f"<{priority}>" if "JOURNAL_STREAM" in os.environ else ""
-    sys.stderr.write(f"{prefix}{text}\n")

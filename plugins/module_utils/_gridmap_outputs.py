@@ -52,7 +52,9 @@ def render(output: _gridmap.Config, config: _gridmap.Config, made: _gridmap.Tabl
     if kind == "voms_mapfile":
         return _voms_mapfile(wanted)
     if kind == "arc_authgroup":
-        return _authgroup(made, output["fqan"])
+        return _authgroup(dn for vo in made.vos for dn, fqans in vo.members.items() if output["fqan"] is None or output["fqan"] in fqans)
+    if kind == "arc_banned":
+        return _authgroup(dn for vo in made.vos for dn in vo.kept_out)
     if kind == "xrootd_authfile":
         return _authfile(wanted)
     if kind == "scitokens_mapfile":
@@ -101,11 +103,10 @@ def _grid_mapfile(found: dict[str, str], skipped: dict[str, int]) -> Rendered:
     return Rendered(text, len(lines), skipped)
 
 
-def _authgroup(made: _gridmap.Table, fqan: str | None) -> Rendered:
-    """A list of members, as ARC reads it for `file=` in an authorization group."""
+def _authgroup(dns: t.Iterable[str]) -> Rendered:
+    """A list of users, as ARC reads it for `file=` in an authorization group."""
     skipped: dict[str, int] = {}
-    dns = {dn: None for vo in made.vos for dn, fqans in vo.members.items() if fqan is None or fqan in fqans}
-    names = [spelling for spelling, dn in _quotable(dns, skipped)]
+    names = [spelling for spelling, dn in _quotable(dict.fromkeys(dns), skipped)]
     text = HEADER + "".join(f'"{name}"\n' for name in names)
     _same(re.findall(r'^"([^"\n]*)"$', text, re.MULTILINE), names)
     return Rendered(text, len(names), skipped)

@@ -269,6 +269,8 @@ options:
           - V(grid_mapfile), a line C("DN" account) for each user with an account.
           - V(voms_mapfile), a line C("FQAN" account) for each role, then each VO; for services that see VOMS attributes.
           - V(arc_authgroup), a quoted DN for each member, for C(file=) in an authorization group of ARC.
+          - V(arc_banned), a quoted DN for each user who must not get in (banned, suspended, inactive, expired or denied), member or not, for
+            C(-file=) in an authorization group of ARC. Services that see VOMS attributes would let him in otherwise.
           - V(gridmapdir), a directory with a file for each pool account and a link of the name of the user's DN to each leased one. A lease
             is never taken away.
           - V(xrootd_authfile), who may do what in the areas of the VOs, known by VO, FQAN or account. XRootD compares an FQAN as a whole,
@@ -278,7 +280,7 @@ options:
           - V(json), everything.
         type: str
         required: true
-        choices: [grid_mapfile, voms_mapfile, arc_authgroup, gridmapdir, xrootd_authfile, scitokens_mapfile, condor_mapfile, json]
+        choices: [grid_mapfile, voms_mapfile, arc_authgroup, arc_banned, gridmapdir, xrootd_authfile, scitokens_mapfile, condor_mapfile, json]
       path:
         description: Absolute path. Its directory must exist.
         type: path
@@ -515,34 +517,9 @@ outputs:
       type: str
 """
 
-import json
-import os
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.elastigrid.site.plugins.module_utils import _files, _gridmap_config, _gridmap_main
-
-
-def install(module: AnsibleModule, config: dict, place: dict) -> list[dict[str, str]]:
-    """Program and configuration of the timer; what changes, as diffs."""
-    diffs = []
-    files = (
-        (place["path"], _gridmap_main.program(), 0o755, "the program"),
-        (place["config"], json.dumps(config, indent=1, sort_keys=True).encode() + b"\n", 0o644, None),
-    )
-    for path, data, mode, shown in files:
-        before = _files.read(module, path)
-        if before != data:
-            text = ("" if before is None else before.decode(errors="replace"), data.decode(errors="replace"))
-            old, new = text if shown is None else (f"{shown}, another version\n" if before else "", f"{shown}\n")
-            diffs.append({"before_header": path, "after_header": path, "before": old, "after": new})
-            if not module.check_mode:
-                _files.write(module, path, data)
-        if os.path.exists(path) and os.stat(path).st_mode & 0o7777 != mode:
-            diffs = diffs or [{"before_header": path, "after_header": path, "before": "", "after": f"mode {mode:o}\n"}]
-            if not module.check_mode:
-                os.chmod(path, mode)
-    return diffs
+from ansible_collections.elastigrid.site.plugins.module_utils import _gridmap_config, _gridmap_main, _program
 
 
 def main() -> None:
@@ -550,7 +527,7 @@ def main() -> None:
         argument_spec={
             **_gridmap_config.SPEC,
             "force": {"type": "list", "elements": "str", "default": []},
-            "program": {"type": "dict", "options": {"path": {"type": "path", "required": True}, "config": {"type": "path", "required": True}}},
+            "program": _program.OPTION,
         },
         supports_check_mode=True,
     )
@@ -558,7 +535,8 @@ def main() -> None:
     errors = _gridmap_config.check(config)
     if errors:
         module.fail_json(msg=f"Nothing was done: {'; '.join(errors)}")
-    diffs = install(module, config, module.params["program"]) if module.params["program"] else []
+    place = module.params["program"]
+    diffs = _program.install(module, _gridmap_main.program(), config, place) if place else []
     try:
         report = _gridmap_main.run(config, module.params["force"], module.check_mode)
     except (_gridmap_main.RunError, OSError) as error:

@@ -18,7 +18,7 @@ import time
 import gridmap_stand_ins as stand_ins
 import pytest
 
-from ansible_collections.elastigrid.site.plugins.module_utils import _gridmap_config, _gridmap_main, _gridmap_sources
+from ansible_collections.elastigrid.site.plugins.module_utils import _gridmap_config, _gridmap_main, _gridmap_sources, _program
 
 dn = stand_ins.dn
 DAY = 86400
@@ -399,11 +399,11 @@ def test_only_own_files_are_tidied_away(site):
 
 def test_one_run_at_a_time(site, monkeypatch):
     site.run()
-    monkeypatch.setattr(_gridmap_main, "LOCK_SECONDS", 0.3)
-    with _gridmap_main._locked(site.options["state_dir"]):
+    monkeypatch.setattr(_program, "LOCK_SECONDS", 0.3)
+    with _program.locked(site.options["state_dir"]):
         with pytest.raises(_gridmap_main.RunError, match="another run holds"):
             site.run()
-        monkeypatch.setattr(_gridmap_main, "LOCK_SECONDS", 30)
+        monkeypatch.setattr(_program, "LOCK_SECONDS", 30)
         waiting = threading.Thread(target=site.run)
         waiting.start()
         time.sleep(0.3)

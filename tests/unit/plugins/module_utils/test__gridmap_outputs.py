@@ -93,6 +93,20 @@ def test_authgroup_of_arc():
     assert _gridmap_outputs.render(config["outputs"][0], config, _gridmap.table(config, {}, 0), {}).entries == 2
 
 
+def test_list_of_arc_of_those_who_are_kept_out():
+    vos = [{"name": "atlas", "members": [JANE, HOST], "deny": ["*ce.test"], "bans": ["/DC=org/CN=Nobody"]}, {"name": "local", "members": [JOE]}]
+    # A ban is known in its own spelling and in the member's.
+    made = render("arc_banned", vos=[{**vos[0], "bans": ["/DC=org/CN=jane", *vos[0]["bans"]]}])
+    assert lines(made) == [f'"{dn}"' for dn in (JANE, "/DC=org/CN=Nobody", "/DC=org/CN=host/ce.test", r"/DC=org/CN=host\/ce.test", "/DC=org/CN=jane")]
+    assert lines(render("arc_banned", vos=vos[1:])) == []
+
+
+def test_a_ban_of_the_site_is_in_the_list_of_each_vo():
+    config = _gridmap_config.load(json.dumps({"vos": VOS, "bans": [JOE], "outputs": [{"type": "arc_banned", "path": "/o", "vos": ["atlas"]}]}))
+    made = _gridmap_outputs.render(config["outputs"][0], config, _gridmap.table(config, {}, 0), {})
+    assert lines(made) == [f'"{JOE}"']
+
+
 def test_authfile_of_xrootd():
     assert lines(render("xrootd_authfile")) == [
         "= fqan1 o: atlas g: /atlas r: production",
@@ -162,7 +176,7 @@ def test_json():
 
 
 NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12).filter(str.strip)
-KINDS = ["grid_mapfile", "arc_authgroup", "condor_mapfile", "json"]
+KINDS = ["grid_mapfile", "arc_authgroup", "arc_banned", "condor_mapfile", "json"]
 
 
 @settings(deadline=None)
@@ -172,7 +186,7 @@ def test_any_name_is_written_so_that_it_is_read_again(kind, names):
     made = _gridmap.Answer()
     for name in names:
         made.add(f"/DC=org/CN={name}")
-    vos = [{"name": "x", "account": "x", "members": list(made.members)}]
+    vos = [{"name": "x", "account": "x", "members": list(made.members), "bans": list(made.members) if kind == "arc_banned" else []}]
     rendered = render(kind, vos=vos)
     assert rendered.text.isascii()
     if kind == "grid_mapfile":
