@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import random
+import time
 import typing as t
 import uuid
 
@@ -315,13 +316,19 @@ def test_killed_anywhere_and_run_again(volume, server, cloud, site):
 @pytest.mark.campaign
 def test_killed_many_times(volume, server, cloud, site):
     one = server("one")
+    # The moments lie within a whole run, however fast the cloud is.
+    started = time.monotonic()
+    volume(data(6, one))
+    creating = time.monotonic() - started
+    volume(None, state="absent", force=True)
+    deleting = time.monotonic() - started - creating
     killed = 0
-    for kill_after in [random.uniform(1.5, 6) for ignored in range(10)]:
-        killed += volume(data(6, one), kill_after=kill_after) == {"killed": True}
+    for share in [random.uniform(0.2, 0.9) for ignored in range(10)]:
+        killed += volume(data(6, one), kill_after=share * creating) == {"killed": True}
         volume(data(6, one))
         assert is_right(cloud, site, 6)
         assert not volume(data(6, one))["changed"]
-        killed += volume(None, state="absent", force=True, kill_after=kill_after) == {"killed": True}
+        killed += volume(None, state="absent", force=True, kill_after=share * deleting) == {"killed": True}
         volume(None, state="absent", force=True)
         assert ours(cloud, site) == []
     assert killed >= 10

@@ -1,9 +1,8 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026, the elastigrid.site authors
 # GNU General Public License v3.0-or-later (see LICENSES/GPL-3.0-or-later.txt)
 """Coverage-guided fuzzing of gridmap's parsers with atheris, which `pip install atheris` brings; no part of any tier.
 
-    tests/unit/fuzz.py DIRECTORY CHECK SECONDS
+    python tests/unit/fuzz.py DIRECTORY CHECK SECONDS
 
 CHECK is one of gridmap_parsers.CHECKS. What fails is kept in DIRECTORY, one input for each place in the code; the corpus lies there, too.
 Each becomes a case of the unit tests when it is mended.

@@ -30,7 +30,8 @@ def _errors(variables: dict[str, t.Any]) -> t.Iterator[str]:
     if exports == [] and "xrootd_exports" in variables:
         yield "xrootd_exports is an empty list, must have at least one path"
     yield from twice("xrootd_exports", exports, "path")
-    for where, path in [*((f"{one}.path", entry["path"]) for one, entry in each("xrootd_exports", exports)), ("xrootd_directory", variables.get("xrootd_directory"))]:
+    paths = [(f"{one}.path", entry["path"]) for one, entry in each("xrootd_exports", exports)]
+    for where, path in [*paths, ("xrootd_directory", variables.get("xrootd_directory"))]:
         if path is not None:
             yield from plain_path(where, path)
     if variables.get("xrootd_tpc") and not variables.get("xrootd_auth"):

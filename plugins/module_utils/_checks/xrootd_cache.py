@@ -72,7 +72,8 @@ def _instance(path: str, one: dict[str, t.Any], areas: list[str]) -> t.Iterator[
         for export in one["exports"]:
             for area in areas:
                 if f"{area}/".startswith(f"{export}/") or f"{export}/".startswith(f"{area}/"):
-                    yield f"{path}.exports has {export}, where a VO has the area {area}; must not while auth is empty and the cache shows the origin a credential"
+                    why = "must not while auth is empty and the cache shows the origin a credential"
+                    yield f"{path}.exports has {export}, where a VO has the area {area}; {why}"
     yield from _sizes(path, one)
     yield from config(f"{path}.config", one.get("config", {}))
 

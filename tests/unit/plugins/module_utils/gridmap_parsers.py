@@ -160,8 +160,9 @@ def seeds() -> dict[str, list[bytes]]:
     }
 
 
-WORDS = ["/CN=", "/DC=", ",O=", "+UID=", "emailAddress=", "2.999.3=", "oid.", "#0C0161", "\\x", "\\/", "\\+", "C3", "BC", '"', "\\", "=", ";", " ", "\n", "\n "] + [
-    "/Role=", "/Capability=NULL", "totalResults", "Resources", "result", "suspended", "fqans", "certificates", "subjectDn", "subjectString", "endTime", "active",
-    "groups", "display", "labels", "voms.role", stand_ins.USER, stand_ins.GROUP, "getGridmapUsersReturn", "faultstring", "<![CDATA[", "&#10;", "<!DOCTYPE", "root",
-    "gridX509subject: ", "gridX509subject:: ", "dn: ", "version: 1", "true", "false", "null", "1e400", "NaN", "\\ud800", "\\u0000",
+WORDS = [
+    "/CN=", "/DC=", ",O=", "+UID=", "emailAddress=", "2.999.3=", "oid.", "#0C0161", "\\x", "\\/", "\\+", "C3", "BC", '"', "\\", "=", ";", " ", "\n", "\n ",
+    "/Role=", "/Capability=NULL", "totalResults", "Resources", "result", "suspended", "fqans", "certificates", "subjectDn", "subjectString", "endTime",
+    "active", "groups", "display", "labels", "voms.role", stand_ins.USER, stand_ins.GROUP, "getGridmapUsersReturn", "faultstring", "<![CDATA[", "&#10;",
+    "<!DOCTYPE", "root", "gridX509subject: ", "gridX509subject:: ", "dn: ", "version: 1", "true", "false", "null", "1e400", "NaN", "\\ud800", "\\u0000",
 ]  # fmt: skip

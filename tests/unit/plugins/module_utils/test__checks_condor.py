@@ -50,7 +50,11 @@ def test_pools(variables, groups, error):
         ),
         (WORKER, {**GROUPS, "condor_startd": ["wn"]}, "the group condor_startd has wn, must have full host names: HTCondor's commands know no others"),
         ({**WORKER, "condor_startd_retirement": -1}, GROUPS, "condor_startd_retirement is -1, must be at least 0"),
-        ({**WORKER, "condor_startd_config": {"START": "true"}}, GROUPS, "condor_startd_config.START is the role's business, must not be set: use condor_startd_start"),
+        (
+            {**WORKER, "condor_startd_config": {"START": "true"}},
+            GROUPS,
+            "condor_startd_config.START is the role's business, must not be set: use condor_startd_start",
+        ),
     ],
 )
 def test_workers(variables, groups, error):

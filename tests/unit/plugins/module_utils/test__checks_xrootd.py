@@ -13,7 +13,13 @@ RIGHT = {"xrootd_parts": ["origin"], "xrootd_port": 1094, "xrootd_cmsd_port": 12
 
 @pytest.mark.parametrize(
     "variables",
-    [{}, {"xrootd_parts": ["redirector"]}, {"xrootd_tpc": True, "xrootd_auth": ["gsi"]}, {"xrootd_report": "[2001:db8::1]:9931"}, {"xrootd_config": {"cms.delay": "startup 10"}}],
+    [
+        {},
+        {"xrootd_parts": ["redirector"]},
+        {"xrootd_tpc": True, "xrootd_auth": ["gsi"]},
+        {"xrootd_report": "[2001:db8::1]:9931"},
+        {"xrootd_config": {"cms.delay": "startup 10"}},
+    ],
 )
 def test_what_is_right_passes(variables):
     assert check(RIGHT | variables, {}, []) == []
