@@ -225,7 +225,7 @@ def _unescape_comma(text: str, raw: str) -> str:
             return bytes.fromhex(match[1])
         if match[2]:
             if match[2] not in ' "#+,;<=>\\':
-                raise DnError(f"{_show(text)} is no DN: \\{match[2]} is no escape")
+                raise DnError(f"{_show(text)} is no DN: \\{ascii(match[2])[1:-1]} is no escape")
             return match[2].encode()
         return match[0].encode()
 

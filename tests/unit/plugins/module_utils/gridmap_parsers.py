@@ -42,7 +42,7 @@ def whole(answer: _gridmap.Answer) -> None:
 
 def mapped(answer: _gridmap.Answer) -> None:
     """Each member has one line in a grid-mapfile, which reads as it was meant, or is counted as one that it cannot hold."""
-    vo = _gridmap.Vo("vo", answer.members, dict.fromkeys(answer.members, "grid01"), [], {})
+    vo = _gridmap.Vo("vo", answer.members, dict.fromkeys(answer.members, "grid01"), [], {}, frozenset())
     made = _gridmap.Table([vo], {})
     output = {"vos": None, "type": "grid_mapfile", "by_role": False, "all_accounts": False, "gridmapdir": None, "fqan": None}
     rendered = _gridmap_outputs.render(output, {"vos": []}, made, {})
