@@ -132,9 +132,12 @@ def mount_namespace_keeper() -> int:
         pid = int(KEEPER.read_text())
         if b"elastigrid-sandbox" in read_bytes(f"/proc/{pid}/cmdline"):
             return pid
+    # Where a keeper before it was ended with nodes left, podman would stumble over their pins at each call, a removal included: new ones will do.
     script = (
-        "umount -R /sys/fs/cgroup; mount -t cgroup2 cgroup2 /sys/fs/cgroup && mount --make-rshared / && echo ready && "
-        "exec -a elastigrid-sandbox sleep infinity"
+        "umount -R /sys/fs/cgroup; mount -t cgroup2 cgroup2 /sys/fs/cgroup && mount --make-rshared / && "
+        "for pin in /run/netns/netns-*; do "
+        'if [[ -e $pin && $(stat --file-system --format %T "$pin") != nsfs ]]; then unshare --net="$pin" true; fi; done && '
+        "echo ready && exec -a elastigrid-sandbox sleep infinity"
     )
     keeper = subprocess.Popen(
         ["unshare", "--mount", "--propagation", "private", "bash", "-c", script],
