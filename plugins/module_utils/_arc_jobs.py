@@ -76,6 +76,11 @@ def complaint(text: str) -> str:
     return " ".join(said or lines)
 
 
+def is_refusal(said: str) -> bool:
+    """Whether a complaint of arcsub, with INFO, is about a computing element that answered, but did not let the user in."""
+    return bool(said) and "ERROR: " not in said
+
+
 def reasons(errors: list[str], log: str) -> list[str]:
     """Why a job failed: what ARC says, then what the tools of the batch system said in the job's log on the CE."""
     found = [error for error in errors if error]

@@ -20,7 +20,7 @@ extends_documentation_fragment:
 requirements:
   - nordugrid-arc-client 7 with the plugins for the interfaces in use
 notes:
-  - The credential is taken from where the ARC client looks for it. Set E(X509_USER_PROXY) by the task's C(environment).
+  - Without O(jobs[].proxy), the credential is taken from where the ARC client looks for it. Set E(X509_USER_PROXY) by the task's C(environment).
   - O(jobs[].interface=internal) runs on the computing element, as the account of its A-REX, with E(ARC_CONFIG) naming its configuration.
 attributes:
   check_mode:
@@ -53,6 +53,9 @@ options:
         type: str
         choices: [rest, internal]
         default: rest
+      proxy:
+        description: File with the proxy certificate of the user whose job it is, so that several users are tried at once.
+        type: path
       cancel_after:
         description: Kill the job this many seconds after it was submitted. Without it the job is left alone.
         type: int
@@ -62,9 +65,9 @@ options:
         default: {}
         suboptions:
           state:
-            description: The state it is to end in.
+            description: The state it is to end in. V(refused) if the computing element is to answer, but not to take the job.
             type: str
-            choices: [finished, failed, killed]
+            choices: [finished, failed, killed, refused]
             default: finished
           exit_code:
             description: The exit code of the job's program. ARC 7.0.0 does not tell it through O(jobs[].interface=internal).
@@ -123,7 +126,7 @@ jobs:
       description: From before it was submitted until its last state was seen.
       type: float
     state:
-      description: The last state seen, in lower case as C(arcstat) has it, or V(not submitted).
+      description: The last state seen, in lower case as C(arcstat) has it, or V(refused) or V(not submitted).
       type: str
     exit_code:
       description: Exit code of the job's program, where ARC knows one.
@@ -163,16 +166,17 @@ REMOVAL = 120  # seconds for killed jobs to be seen as ended, so that they can b
 
 
 class Client:
-    """The ARC client with a job list of its own: the user's is not touched."""
+    """The ARC client of one user, with a job list of its own: the user's is not touched."""
 
-    def __init__(self, module: AnsibleModule, directory: str) -> None:
-        self.module, self.directory = module, directory
+    def __init__(self, module: AnsibleModule, directory: str, proxy: str | None) -> None:
+        self.module, self.directory = module, tempfile.mkdtemp(dir=directory)
         self.message = ""  # the last complaint of a command
-        module.run_command_environ_update = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
+        self.environment = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", **({"X509_USER_PROXY": proxy} if proxy else {})}
 
     def run(self, command: str, *arguments: str) -> str:
         joblist = os.path.join(self.directory, "jobs.dat")
-        rc, out, err = self.module.run_command([self.module.get_bin_path(command, True), "-j", joblist, *arguments])
+        argv = [self.module.get_bin_path(command, True), "-j", joblist, *arguments]
+        rc, out, err = self.module.run_command(argv, environ_update=self.environment)
         self.message = arc.complaint(err if err.strip() else out) if rc else ""
         return out
 
@@ -209,13 +213,16 @@ class Client:
             time.sleep(POLL)
 
 
-def run(client: Client, jobs: list[dict[str, Any]], results: list[dict[str, Any]], endpoint: str | None, timeout: int) -> None:
+def run(clients: dict[str | None, Client], jobs: list[dict[str, Any]], results: list[dict[str, Any]], endpoint: str | None, timeout: int) -> None:
     started = {}
     for job, result in zip(jobs, results):
+        client = clients[job["proxy"]]
         started[job["name"]] = time.monotonic()
         result["id"] = client.submit(job, endpoint)
         if result["id"]:
             result["state"] = "accepted"
+        elif arc.is_refusal(client.message):
+            result.update(state="refused", ok=job["expect"]["state"] == "refused", detail=f"refused: {client.message}")
         else:
             result["detail"] = f"not submitted: {client.message or 'arcsub gave no job id'}"
 
@@ -225,7 +232,7 @@ def run(client: Client, jobs: list[dict[str, Any]], results: list[dict[str, Any]
     give_up = time.monotonic() + timeout
     while waiting and time.monotonic() < give_up:
         time.sleep(POLL)
-        for job_id, status in client.status().items():
+        for job_id, status in [item for client in clients.values() for item in client.status().items()]:
             if job_id not in waiting:
                 continue
             job, result = waiting[job_id]
@@ -237,21 +244,24 @@ def run(client: Client, jobs: list[dict[str, Any]], results: list[dict[str, Any]
         for job_id, (job, _result) in waiting.items():
             age = time.monotonic() - started[job["name"]]
             if job["cancel_after"] is not None and job_id not in cancelled and age >= job["cancel_after"]:
-                client.run("arckill", "--keep", job_id)
-                if not client.message:
+                clients[job["proxy"]].run("arckill", "--keep", job_id)
+                if not clients[job["proxy"]].message:
                     cancelled.add(job_id)
     for job, result in waiting.values():
         result["seconds"] = round(time.monotonic() - started[job["name"]], 1)
         result["detail"] = (
             f"still {result['state']} after {timeout} s of waiting for it to be {job['expect']['state']}"
-            + (f" ({client.message})" if client.message else "")
+            + (f" ({clients[job['proxy']].message})" if clients[job["proxy"]].message else "")
         )
 
-    if ended:
-        client.run("arcget", "--keep", "--dir", client.directory, *ended)
+    for proxy, client in clients.items():
+        done = [result["id"] for job, result in zip(jobs, results) if job["proxy"] == proxy and result["id"] in ended]
+        if done:
+            client.run("arcget", "--keep", "--dir", client.directory, *done)
     for job, result in zip(jobs, results):
         if result["id"] not in ended:
             continue
+        client = clients[job["proxy"]]
         status, files = ended[result["id"]], result["id"].rsplit("/", 1)[1]
         seen = {
             "state": status["state"],
@@ -275,7 +285,7 @@ def interrupted(number: int, _frame: Any) -> None:
 
 def main() -> None:
     expect = {
-        "state": {"type": "str", "choices": ["finished", "failed", "killed"], "default": "finished"},
+        "state": {"type": "str", "choices": ["finished", "failed", "killed", "refused"], "default": "finished"},
         "exit_code": {"type": "int"},
         "stdout": {"type": "str"},
         "error_contains": {"type": "str"},
@@ -284,6 +294,7 @@ def main() -> None:
         "name": {"type": "str", "required": True},
         "description": {"type": "raw", "required": True},
         "interface": {"type": "str", "choices": ["rest", "internal"], "default": "rest"},
+        "proxy": {"type": "path"},
         "cancel_after": {"type": "int"},
         "expect": {"type": "dict", "default": {}, "options": expect},
     }
@@ -307,13 +318,13 @@ def main() -> None:
     blank = {"ok": False, "seconds": 0.0, "state": "not submitted", "exit_code": None, "id": None, "lrms_id": None, "detail": ""}
     results: list[dict[str, Any]] = [{"name": name, **blank} for name in names]
     directory = tempfile.mkdtemp(prefix="arc_jobs_", dir=module.tmpdir)
-    client = Client(module, directory)
+    clients = {job["proxy"]: Client(module, directory, job["proxy"]) for job in jobs}
     for each in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
         signal.signal(each, interrupted)
     try:
-        run(client, jobs, results, module.params["endpoint"], module.params["timeout"])
+        run(clients, jobs, results, module.params["endpoint"], module.params["timeout"])
     finally:
-        left = client.remove()
+        left = [job_id for client in clients.values() for job_id in client.remove()]
         shutil.rmtree(directory, ignore_errors=True)
     for result in results:
         if result["id"] in left:

@@ -13,6 +13,7 @@ from ansible_collections.elastigrid.site.plugins.module_utils._checks._common im
 # These names become those of blocks in arc.conf and of files.
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 NAME_IN_WORDS = "must be made of letters, digits, _, - and .; not beginning with - or ."
+WORD = re.compile(r"[^\s\"'*]+")
 RUNTIME_ENVIRONMENT = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*(/[A-Za-z0-9_+-][A-Za-z0-9_.+-]*)*")
 URL = re.compile(r"https://[^/:\s]+(:(?P<port>[^/]+))?(/\S*)?")
 # Some take words after the path (`/cache link`), sessiondir may be * (the user's home).
@@ -51,8 +52,8 @@ def _interfaces(variables: dict[str, t.Any]) -> t.Iterator[str]:
     if internal and rest and user is not None:
         mapped = {"arc_ce_user": variables.get("arc_ce_user")}
         for path, vo in each("arc_ce_vos", variables.get("arc_ce_vos", [])):
-            mapped.update({f"{where}.account": entry.get("account") for where, entry in [(path, vo), *each(f"{path}.roles", vo.get("roles", []))]})
-        same = [path for path, account in mapped.items() if account == user]
+            mapped.update({f"{where}.account": entry.get("account") for where, entry in site.mapped(path, vo)})
+        same = [path for path, account in mapped.items() if account and (account == user or account.startswith(".") and site.pool(account, [user]))]
         if same and user != "root":
             yield f"arc_ce_internal_user is {show(user)} as is {' and '.join(same)}, must be an account that no user of the REST interface is mapped to"
 
@@ -65,6 +66,17 @@ def _vos(variables: dict[str, t.Any]) -> t.Iterator[str]:
     for path, vo in each("arc_ce_vos", vos):
         if not NAME.fullmatch(vo["name"]):
             yield f"{path}.name is {show(vo['name'])}, {NAME_IN_WORDS}"
+        for where, issuer in each(f"{path}.issuers", vo.get("issuers", [])):
+            yield from _words(where, issuer)
+
+
+def _words(path: str, issuer: dict[str, t.Any]) -> t.Iterator[str]:
+    """A rule for tokens is words between blanks."""
+    lists = [*each(f"{path}.audience", issuer.get("audience", [])), *each(f"{path}.scopes", issuer.get("scopes", []))]
+    subjects = [(f"{where}.subject", one["subject"]) for where, one in each(f"{path}.subjects", issuer.get("subjects", []))]
+    for where, word in [(f"{path}.url", issuer["url"]), *lists, *subjects]:
+        if not WORD.fullmatch(word):
+            yield f"{where} is {show(word)}, must have no blanks or quotes, which arc.conf could not hold"
 
 
 def _names(variables: dict[str, t.Any]) -> t.Iterator[str]:

@@ -27,7 +27,8 @@ def _errors(variables: dict[str, t.Any], groups: dict[str, list[str]]) -> t.Iter
     for path, user in each("sandbox_ca_users", users):
         if not is_name(f"/CN={user['name']}"):
             yield f'{path}.name is {show(user["name"])}, must be a name with none of / = " \\ in it'
-    yield from twice("sandbox_ca_users", users, "user")
+    # What is at one place overwrites each other.
+    yield from twice("sandbox_ca_users", [user.get("directory", f"~{user['user']}/.globus") for user in users])
 
     days, renew_days = variables.get("sandbox_ca_days"), variables.get("sandbox_ca_renew_days")
     if days is not None and not 1 <= days <= 3650:

@@ -127,9 +127,7 @@ def vos(variable: str, entries: list[dict[str, t.Any]], known_accounts: list[dic
     # Without site_accounts the accounts come from elsewhere (LDAP), and only the hosts know them.
     names = None if known_accounts is None else [account["name"] for account in known_accounts]
     for path, vo in each(variable, entries):
-        tokens = [*each(f"{path}.issuers", vo.get("issuers", []))]
-        subjects = [pair for where, issuer in tokens for pair in each(f"{where}.subjects", issuer.get("subjects", []))]
-        for where, entry in [(path, vo), *each(f"{path}.roles", vo.get("roles", [])), *tokens, *subjects]:
+        for where, entry in mapped(path, vo):
             account = entry.get("account")
             if names is None or account is None or account in names:
                 continue
@@ -138,6 +136,13 @@ def vos(variable: str, entries: list[dict[str, t.Any]], known_accounts: list[dic
             elif not pool(account, names):
                 errors.append(f"{where}.account is {show(account)}, must be a pool such as .atlas with accounts such as atlas001 in site_accounts")
     return errors + _gridmap_config.check_vos(variable, entries)
+
+
+def mapped(path: str, vo: dict[str, t.Any]) -> list[tuple[str, dict[str, t.Any]]]:
+    """The entries of a VO that may have an account, each with where it stands."""
+    issuers = list(each(f"{path}.issuers", vo.get("issuers", [])))
+    subjects = [pair for where, issuer in issuers for pair in each(f"{where}.subjects", issuer.get("subjects", []))]
+    return [(path, vo), *each(f"{path}.roles", vo.get("roles", [])), *issuers, *subjects]
 
 
 def pool(account: str, names: t.Iterable[str]) -> list[str]:

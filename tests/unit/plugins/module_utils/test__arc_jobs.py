@@ -185,3 +185,14 @@ def test_judge(expect, seen, problems):
 )
 def test_summary(seen, expected):
     assert arc.summary(seen) == expected
+
+
+def test_a_refusal_is_told_from_a_computing_element_that_does_not_answer():
+    def of(*lines):
+        return arc.is_refusal(arc.complaint("\n".join(lines)))
+
+    summary = "ERROR: One or multiple job descriptions was not submitted."
+    assert of("INFO: Using proxy file: /tmp/p", "INFO: Unable to submit jobs. Failed to delegate X.509 credentials.", summary)
+    assert not of("ERROR: Failed to establish connection: TCP: GENERIC_ERROR", "INFO: Unable to submit jobs.", summary)
+    assert not of(summary)
+    assert not arc.is_refusal("")

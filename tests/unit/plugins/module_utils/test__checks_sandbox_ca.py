@@ -19,6 +19,8 @@ RIGHT = {
 def test_what_is_right_and_what_is_not_set():
     assert sandbox_ca.check(RIGHT, GROUPS, []) == []
     assert sandbox_ca.check({}, GROUPS, []) == []
+    users = [*RIGHT["sandbox_ca_users"], {"name": "Other", "user": "debian", "directory": "/home/debian/other"}]
+    assert sandbox_ca.check(RIGHT | {"sandbox_ca_users": users}, GROUPS, []) == []
 
 
 @pytest.mark.parametrize(
@@ -28,7 +30,7 @@ def test_what_is_right_and_what_is_not_set():
         ({"sandbox_ca_base": "DC=test"}, 'sandbox_ca_base is "DC=test", must be like /DC=org/O=Name'),
         ({"sandbox_ca_base": "/DC=test/"}, 'sandbox_ca_base is "/DC=test/", must be like /DC=org/O=Name'),
         ({"sandbox_ca_users": [{"name": "a/b", "user": "x"}]}, 'sandbox_ca_users[0].name is "a/b", must be a name'),
-        ({"sandbox_ca_users": [{"name": "A", "user": "x"}, {"name": "B", "user": "x"}]}, "must differ"),
+        ({"sandbox_ca_users": [{"name": "A", "user": "x"}, {"name": "B", "user": "x"}]}, 'both "~x/.globus", must differ'),
         ({"sandbox_ca_days": 0}, "sandbox_ca_days is 0, must be in 1..3650"),
         ({"sandbox_ca_days": 20}, "sandbox_ca_renew_days is 30, must be in 0..19, less than sandbox_ca_days"),
     ],
