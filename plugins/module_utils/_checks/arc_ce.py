@@ -76,7 +76,7 @@ def _words(path: str, issuer: dict[str, t.Any]) -> t.Iterator[str]:
     subjects = [(f"{where}.subject", one["subject"]) for where, one in each(f"{path}.subjects", issuer.get("subjects", []))]
     for where, word in [(f"{path}.url", issuer["url"]), *lists, *subjects]:
         if not WORD.fullmatch(word):
-            yield f"{where} is {show(word)}, must have no blanks or quotes, which arc.conf could not hold"
+            yield f"{where} is {show(word)}, must have no blanks, quotes or *, which arc.conf could not hold"
 
 
 def _names(variables: dict[str, t.Any]) -> t.Iterator[str]:
