@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.cache/venv/bin:$(PATH)
 BUILT := .cache/build/elastigrid-site-$(shell awk '$$1 == "version:" {print $$2}' galaxy.yml).tar.gz
 SANDBOX_PLAYBOOK := ansible-playbook -i inventories/sandbox
 
-.PHONY: help bootstrap venv sandbox sandbox-destroy test test-long lint sanity units build test-sandbox test-vm cloud cloud-destroy test-cloud test-cloud-long molecule benchmarks clean
+.PHONY: help bootstrap venv sandbox sandbox-destroy test test-long lint sanity units build test-sandbox test-vm cloud cloud-destroy test-cloud test-cloud-long molecule fuzz benchmarks clean
 
 help: ## say what the targets do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' Makefile
@@ -81,6 +81,12 @@ test-cloud-long: venv ## run the fault campaigns: killed at many moments, with a
 molecule: venv ## run each role's molecule scenario
 	@tools/bootstrap sandbox
 	@ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.cache/collections molecule test --all
+
+FUZZ_SECONDS ?= 300
+fuzz: venv ## fuzz gridmap's parsers, guided by coverage, FUZZ_SECONDS each (twelve of them, two at a time)
+	@python -m pip install --disable-pip-version-check -qq atheris==3.0.0
+	@rm -rf .cache/fuzz
+	@python tests/unit/fuzz.py .cache/fuzz all $(FUZZ_SECONDS)
 
 benchmarks: venv ## measure, and write docs/benchmarks.md
 	@$(WITH_CLOUD) pytest tests/benchmarks --junitxml=reports/benchmarks.xml

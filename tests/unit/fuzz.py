@@ -1,18 +1,21 @@
 # Copyright (c) 2026, the elastigrid.site authors
 # GNU General Public License v3.0-or-later (see LICENSES/GPL-3.0-or-later.txt)
-"""Coverage-guided fuzzing of gridmap's parsers with atheris, which `pip install atheris` brings; no part of any tier.
+"""Coverage-guided fuzzing of gridmap's parsers with atheris: `make fuzz`, a part of `make test-long`.
 
-    python tests/unit/fuzz.py DIRECTORY CHECK SECONDS
+    python tests/unit/fuzz.py DIRECTORY CHECK SECONDS     one of gridmap_parsers.CHECKS
+    python tests/unit/fuzz.py DIRECTORY all SECONDS       all of them, two at a time, each for so long; fails if one has found something
 
-CHECK is one of gridmap_parsers.CHECKS. What fails is kept in DIRECTORY, one input for each place in the code; the corpus lies there, too.
-Each becomes a case of the unit tests when it is mended.
+What fails is kept in DIRECTORY, one input for each place in the code; the corpus lies there, too. Each becomes a case of the unit
+tests when it is mended.
 """
 
 from __future__ import annotations
 
+import concurrent.futures
 import hashlib
 import os
 import pathlib
+import subprocess
 import sys
 import traceback
 
@@ -54,5 +57,29 @@ def main() -> None:
     atheris.Fuzz()
 
 
+def run(check: str) -> str:
+    """Fuzz one check in a process of its own, which libFuzzer ends; says what came of it."""
+    directory = pathlib.Path(sys.argv[1])
+    log = directory / f"log-{check}"
+    with open(log, "w") as file:
+        code = subprocess.run([sys.executable, __file__, sys.argv[1], check, sys.argv[3]], stdout=file, stderr=file, check=False).returncode
+    done = [line.split()[-1] for line in log.read_text(errors="replace").splitlines() if line.startswith("stat::number_of_executed_units")]
+    found = [*directory.glob(f"found-{check}/*"), *directory.glob(f"{check}-*")]
+    outcome = f"FOUND {', '.join(map(str, found))}" if found else "passed" if not code and done else f"FAILED with {code}, see {log}"
+    print(f"{check:<12} {''.join(done) or '?':>12} executions: {outcome}", flush=True)
+    return outcome
+
+
+def run_all() -> bool:
+    pathlib.Path(sys.argv[1]).mkdir(parents=True, exist_ok=True)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        outcomes = list(pool.map(run, gridmap_parsers.CHECKS))
+    failed = sum(outcome != "passed" for outcome in outcomes)
+    print(f"{len(outcomes) - failed} passed, {failed} failed in {sys.argv[3]} s each")
+    return not failed
+
+
 if __name__ == "__main__":
+    if sys.argv[2] == "all":
+        sys.exit(not run_all())
     main()

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, the elastigrid.site authors
 # GNU General Public License v3.0-or-later (see LICENSES/GPL-3.0-or-later.txt)
-"""Stand-ins for the servers that list members: on loopback, with what the real ones answer as far as it is read, and with faults."""
+"""Stand-ins for the servers that list members: with what the real ones answer as far as it is read, and with faults."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ LOGIN = b"<!DOCTYPE html>\n<html><body><form>Sign in</form></body></html>"
 
 
 class StandIn:
-    """A server on loopback. `answer` gets the request and returns status, headers and body."""
+    """A server, on loopback if nothing else is said. `answer` gets the request and returns status, headers and body."""
 
-    def __init__(self, answer: t.Callable[[http.server.BaseHTTPRequestHandler], tuple], context=None) -> None:
+    def __init__(self, answer: t.Callable[[http.server.BaseHTTPRequestHandler], tuple], context=None, address=("127.0.0.1", 0)) -> None:
         stand_in = self
         self.answer = answer
         self.requests: list[types.SimpleNamespace] = []
@@ -67,7 +67,7 @@ class StandIn:
             def handle_error(self, *args) -> None:
                 pass
 
-        self.server = Server(("127.0.0.1", 0), Handler)
+        self.server = Server(address, Handler)
         if context:
             self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.port = self.server.server_address[1]
