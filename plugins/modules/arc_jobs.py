@@ -53,6 +53,9 @@ options:
         type: str
         choices: [rest, internal]
         default: rest
+      endpoint:
+        description: Host name or URL of the computing element that gets the job, if it is not that of O(endpoint).
+        type: str
       proxy:
         description: File with the proxy certificate of the user whose job it is, so that several users are tried at once.
         type: path
@@ -180,12 +183,12 @@ class Client:
         self.message = arc.complaint(err if err.strip() else out) if rc else ""
         return out
 
-    def submit(self, job: dict[str, Any], endpoint: str | None) -> str | None:
+    def submit(self, job: dict[str, Any]) -> str | None:
         ids = os.path.join(self.directory, "id")
         if os.path.exists(ids):
             os.remove(ids)
         # Only with INFO does it say why the computing element refused a job.
-        self.run("arcsub", "-d", "INFO", "-o", ids, *arc.submit_arguments(job["interface"], endpoint), "-e", arc.xrsl(job["name"], job["description"]))
+        self.run("arcsub", "-d", "INFO", "-o", ids, *arc.submit_arguments(job["interface"], job["endpoint"]), "-e", arc.xrsl(job["name"], job["description"]))
         return self.read("id").strip() or None
 
     def status(self) -> dict[str, dict[str, Any]]:
@@ -213,12 +216,12 @@ class Client:
             time.sleep(POLL)
 
 
-def run(clients: dict[str | None, Client], jobs: list[dict[str, Any]], results: list[dict[str, Any]], endpoint: str | None, timeout: int) -> None:
+def run(clients: dict[str | None, Client], jobs: list[dict[str, Any]], results: list[dict[str, Any]], timeout: int) -> None:
     started = {}
     for job, result in zip(jobs, results):
         client = clients[job["proxy"]]
         started[job["name"]] = time.monotonic()
-        result["id"] = client.submit(job, endpoint)
+        result["id"] = client.submit(job)
         if result["id"]:
             result["state"] = "accepted"
         elif arc.is_refusal(client.message):
@@ -294,6 +297,7 @@ def main() -> None:
         "name": {"type": "str", "required": True},
         "description": {"type": "raw", "required": True},
         "interface": {"type": "str", "choices": ["rest", "internal"], "default": "rest"},
+        "endpoint": {"type": "str"},
         "proxy": {"type": "path"},
         "cancel_after": {"type": "int"},
         "expect": {"type": "dict", "default": {}, "options": expect},
@@ -310,7 +314,8 @@ def main() -> None:
     for job in jobs:
         if not isinstance(job["description"], (str, dict)):
             module.fail_json(msg=f"jobs: the description of {job['name']!r} is {job['description']!r}, allowed are xRSL text and a dictionary")
-        if job["interface"] == "rest" and not module.params["endpoint"]:
+        job["endpoint"] = job["endpoint"] or module.params["endpoint"]
+        if job["interface"] == "rest" and not job["endpoint"]:
             module.fail_json(msg=f"endpoint is not set, but job {job['name']!r} goes through the REST interface")
         if names.count(job["name"]) > 1:
             module.fail_json(msg=f"jobs: the name {job['name']!r} is used twice")
@@ -322,7 +327,7 @@ def main() -> None:
     for each in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
         signal.signal(each, interrupted)
     try:
-        run(clients, jobs, results, module.params["endpoint"], module.params["timeout"])
+        run(clients, jobs, results, module.params["timeout"])
     finally:
         left = [job_id for client in clients.values() for job_id in client.remove()]
         shutil.rmtree(directory, ignore_errors=True)

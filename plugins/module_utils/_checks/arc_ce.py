@@ -13,6 +13,11 @@ from ansible_collections.elastigrid.site.plugins.module_utils._checks._common im
 # These names become those of blocks in arc.conf and of files.
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 NAME_IN_WORDS = "must be made of letters, digits, _, - and .; not beginning with - or ."
+# The groups of hosts of each, and those that have its commands.
+BATCH_SYSTEMS = {
+    "slurm": (["slurm_controller", "slurm_submit", "slurm_worker"], ["slurm_submit", "slurm_controller", "slurm_worker"]),
+    "condor": (["condor_manager", "condor_schedd", "condor_startd"], ["condor_schedd"]),
+}
 WORD = re.compile(r"[^\s\"'*]+")
 RUNTIME_ENVIRONMENT = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*(/[A-Za-z0-9_+-][A-Za-z0-9_.+-]*)*")
 URL = re.compile(r"https://[^/:\s]+(:(?P<port>[^/]+))?(/\S*)?")
@@ -33,11 +38,14 @@ def check(variables: dict[str, t.Any], groups: dict[str, list[str]], group_names
 
 
 def _batch_system(variables: dict[str, t.Any], groups: dict[str, list[str]], group_names: list[str]) -> t.Iterator[str]:
-    # A Slurm that is not in the inventory is installed by other means, and so are its commands.
-    ours = any(groups.get(f"slurm_{part}") for part in ("controller", "submit", "worker"))
-    elsewhere = "slurm_bin_path" in ((variables.get("arc_ce_config") or {}).get("lrms") or {})
-    if ours and not elsewhere and variables.get("arc_ce_lrms") == "slurm" and not any(group.startswith("slurm_") for group in group_names):
-        yield f"the groups of this host are {', '.join(group_names)}, must have slurm_submit among them: arc_ce_lrms is slurm and needs its commands"
+    lrms = variables.get("arc_ce_lrms")
+    if lrms not in BATCH_SYSTEMS or f"{lrms}_bin_path" in ((variables.get("arc_ce_config") or {}).get("lrms") or {}):
+        return
+    all_groups, with_commands = BATCH_SYSTEMS[lrms]
+    # One that is not in the inventory is installed by other means, and so are its commands.
+    ours = any(groups.get(group) for group in all_groups)
+    if ours and not set(with_commands) & set(group_names):
+        yield f"the groups of this host are {', '.join(group_names)}, must have {with_commands[0]} among them: arc_ce_lrms is {lrms} and needs its commands"
 
 
 def _interfaces(variables: dict[str, t.Any]) -> t.Iterator[str]:

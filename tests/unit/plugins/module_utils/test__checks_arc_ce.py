@@ -89,3 +89,13 @@ def test_slurm_of_the_site_is_needed_on_the_host():
     assert arc_ce.check({"arc_ce_lrms": "slurm"}, GROUPS, ["arc_ce", "debian"]) == [
         "the groups of this host are arc_ce, debian, must have slurm_submit among them: arc_ce_lrms is slurm and needs its commands"
     ]
+
+
+def test_htcondor_of_the_site_is_needed_on_the_host():
+    groups = {"condor_manager": ["cm"], "arc_ce": ["ce"]}
+    assert arc_ce.check({"arc_ce_lrms": "condor"}, groups, ["arc_ce", "condor_schedd"]) == []
+    assert arc_ce.check({"arc_ce_lrms": "condor"}, GROUPS, ["arc_ce"]) == []
+    assert arc_ce.check({"arc_ce_lrms": "condor", "arc_ce_config": {"lrms": {"condor_bin_path": "/opt/bin"}}}, groups, ["arc_ce"]) == []
+    assert arc_ce.check({"arc_ce_lrms": "condor"}, groups, ["arc_ce", "slurm_submit"]) == [
+        "the groups of this host are arc_ce, slurm_submit, must have condor_schedd among them: arc_ce_lrms is condor and needs its commands"
+    ]
