@@ -12,8 +12,8 @@ from ansible_collections.elastigrid.site.plugins.module_utils._checks._common im
 from ansible_collections.elastigrid.site.plugins.module_utils._checks.site import DOMAIN
 from ansible_collections.elastigrid.site.plugins.module_utils._checks.xrootd import plain_path
 
-# Who begins like this means an address.
-ADDRESS = re.compile(r"[0-9.]+(/.*)?|.*:.*")
+# Who writes this means an address.
+ADDRESS = re.compile(r"([0-9.]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*)(/[0-9.]*)?")
 
 
 def check(variables: dict[str, t.Any], groups: dict[str, list[str]], group_names: list[str]) -> list[str]:

@@ -45,7 +45,7 @@ def test_a_host_that_is_no_proxy_needs_no_clients():
         ({"clients": ["::/0"]}, "must not be the whole world"),
         ({"clients": ["10.1.0.0/16", "10.1.0.0/16"]}, "squid_clients[0] and squid_clients[1] are both"),
         ({"monitors": ["0.0.0.0/0"]}, "squid_monitors[0]"),
-        ({"destinations": ["http://cvmfs.example.org"]}, 'squid_destinations[0] is "http://cvmfs.example.org", must be'),
+        ({"destinations": ["http://cvmfs.example.org"]}, 'squid_destinations[0] is "http://cvmfs.example.org", must be a host such as'),
         ({"destinations": ["*.example.org"]}, "must be a host such as cvmfs.example.org, a domain such as .example.org, or a subnet"),
         ({"destinations": ["192.0.2.0/8"]}, "must be a subnet such as 192.0.2.0/24: 192.0.2.0/8 has host bits set"),
         ({"destinations": ["192.0.2."]}, "must be a subnet such as 192.0.2.0/24"),
