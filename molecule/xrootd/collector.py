@@ -17,7 +17,7 @@ for port in (9930, 9931):
     receiver.bind(("", port))
     waiting.register(receiver, selectors.EVENT_READ, port)
 while True:
-    for key, dummy in waiting.select():
+    for key in (ready[0] for ready in waiting.select()):
         data, sender = key.fileobj.recvfrom(65536)
         with open(PLACE / str(key.data), "ab") as out:
             out.write(b"from %s\n%s\n" % (sender[0].encode(), data))
