@@ -90,9 +90,6 @@ def _sizes(path: str, one: dict[str, t.Any]) -> t.Iterator[str]:
     prefetch = one.get("prefetch", 0)
     if not 0 <= prefetch <= 128:
         yield f"{path}.prefetch is {prefetch}, must be in 0..128"
-    interval = one.get("purge_interval", 300)
-    if not 60 <= interval <= 3600:
-        yield f"{path}.purge_interval is {interval}, must be in 60..3600 (s)"
     block = size(one.get("block_size", "1m"))
     if block is None or not BLOCK_SIZE[0] <= block <= BLOCK_SIZE[1] or block % 4096:
         yield f"{path}.block_size is {show(one['block_size'])}, must be a multiple of 4k in 4k..512m"

@@ -42,7 +42,6 @@ def test_what_is_right_passes(instances):
         ({"ram": 0}, "ram is 0, must be in 1..256 (GiB)"),
         ({"ram": 257}, "ram is 257, must be in 1..256 (GiB)"),
         ({"prefetch": 129}, "prefetch is 129, must be in 0..128"),
-        ({"purge_interval": 30}, "purge_interval is 30, must be in 60..3600 (s)"),
         ({"block_size": "2k"}, "must be a multiple of 4k in 4k..512m"),
         ({"block_size": "1g"}, "must be a multiple of 4k in 4k..512m"),
         ({"block_size": "6k"}, "must be a multiple of 4k in 4k..512m"),
