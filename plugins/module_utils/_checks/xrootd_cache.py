@@ -66,9 +66,14 @@ def _instance(path: str, one: dict[str, t.Any], areas: list[str]) -> t.Iterator[
     if not one["exports"]:
         yield f"{path}.exports is an empty list, must have at least one path"
     yield from twice(f"{path}.exports", one["exports"])
-    for where, export in [*each(f"{path}.exports", one["exports"]), *((f"{path}.{key}", one[key]) for key in ("directory", "proxy", "token") if key in one)]:
-        yield from plain_path(where, export)
-    if not one.get("auth") and ("proxy" in one or "token" in one):
+    paths = [(f"{path}.{key}", one[key]) for key in ("directory", "proxy", "token") if key in one]
+    paths += [(f"{path}.proxy_from.{key}", value) for key, value in one.get("proxy_from", {}).items()]
+    for where, value in [*each(f"{path}.exports", one["exports"]), *paths]:
+        yield from plain_path(where, value)
+    credentials = [key for key in ("proxy", "proxy_from", "token") if key in one]
+    if "proxy" in one and "proxy_from" in one:
+        yield f"{path} has proxy and proxy_from, must have one: a proxy is either made here or comes from elsewhere"
+    if not one.get("auth") and credentials:
         for export in one["exports"]:
             for area in areas:
                 if f"{area}/".startswith(f"{export}/") or f"{export}/".startswith(f"{area}/"):
