@@ -12,8 +12,8 @@ RESTART = re.compile(
     r"|ENABLE_IPV[46]|TRUST_DOMAIN|NUM_CPUS|MEMORY|DISK|RESERVED_(MEMORY|DISK)|(NUM_SLOTS|SLOT_TYPE)\w*|MACHINE_RESOURCE_\w+|EXECUTE|SPOOL|LOG|LOCK|RUN"
     r"|BASE_CGROUP|(\w+[._])?MAX_FILE_DESCRIPTORS"
 )
-# Of the program, not of the configuration: they differ from one call to the next.
-_OF_THE_CALL = {"PID", "PPID", "CONFIG_ROOT", "LOCAL_CONFIG_DIR", "LOCAL_CONFIG_FILE", "RANDOM_INTEGER", "SUBSYSTEM", "LOCALNAME"}
+# Of the process, not of the configuration, or drawn at random: they differ from one call to the next.
+_OF_THE_CALL = {"PID", "PPID", "CONFIG_ROOT", "LOCAL_CONFIG_DIR", "LOCAL_CONFIG_FILE", "RANDOM_INTEGER", "PERIODIC_CHECKPOINT"}
 _LINE = re.compile(r"(?P<name>[A-Za-z_][\w.]*) = ?(?P<value>.*)")
 
 
@@ -21,6 +21,12 @@ def parse(dump: str) -> dict[str, str]:
     """The settings in the output of `condor_config_val -dump -expand`, by upper-case name."""
     found = (_LINE.fullmatch(line) for line in dump.splitlines())
     return {match["name"].upper(): match["value"].strip() for match in found if match and match["name"].upper() not in _OF_THE_CALL}
+
+
+def directories(main: str) -> list[str]:
+    """Where further files of the configuration are, in the order in which they are read."""
+    found = re.findall(r"^\s*LOCAL_CONFIG_DIR\s*=(.*)$", main, re.MULTILINE | re.IGNORECASE)
+    return [part for part in re.split(r"[\s,]+", found[-1]) if part] if found else []
 
 
 def changes(before: dict[str, str], after: dict[str, str]) -> list[str]:
