@@ -11,7 +11,7 @@ short_description: Writes a file of HTCondor's configuration and says what it ta
 version_added: 0.1.0
 description:
   - HTCondor reads the whole configuration with the new file before that replaces the old one; what it refuses is not written.
-  - Says whether C(condor_reconfig) suffices or the daemons have to be restarted. It does neither.
+  - Says whether C(condor_reconfig) suffices or the daemons have to be restarted, by what the running master has read. It does neither.
 author: The elastigrid.site authors (@elastigrid)
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
@@ -49,11 +49,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 action:
-  description: What has to be done so that the file comes into force, V(none), V(reconfig) or V(restart).
+  description: >-
+    What has to be done so that the file comes into force, V(none), V(reconfig) or V(restart). It is V(none) while no daemon runs.
   type: str
   returned: success
 parameters:
-  description: The parameters that change.
+  description: The parameters that the running daemons have otherwise.
   type: list
   elements: str
   returned: success
@@ -70,23 +71,29 @@ from ansible_collections.elastigrid.site.plugins.module_utils import _condor_con
 MAIN = "/etc/condor/condor_config"
 
 
-def whole(module: AnsibleModule, path: str, content: str | None) -> str:
-    """The configuration as one file: the main one, then the directory by name, with this content (None: none) at its path."""
-    directory = os.path.dirname(path)
-    files = {name for name in glob.glob(os.path.join(directory, "*")) if not os.path.basename(name).startswith(".")}
-    parts = [(_files.read(module, MAIN) or b"").decode(errors="replace")]
-    for name in sorted((files | {path}) - (set() if content is not None else {path})):
-        parts.append(content if name == path else (_files.read(module, name) or b"").decode(errors="replace"))
-    # The directory is in it already.
-    return "\n".join([*parts, "LOCAL_CONFIG_DIR =", "LOCAL_CONFIG_FILE =", ""])
+def whole(module: AnsibleModule, path: str, content: str) -> str:
+    """The configuration as one file: the main one, then those of its directories by name, with this content at its path."""
+    main = (_files.read(module, MAIN) or b"").decode(errors="replace")
+    parts = [main]
+    for directory in _condor_config.directories(main):
+        names = {name for name in glob.glob(os.path.join(directory, "*")) if os.path.isfile(name)}
+        for name in sorted(names | ({path} if os.path.dirname(path) == directory else set())):
+            parts.append(content if name == path else (_files.read(module, name) or b"").decode(errors="replace"))
+    # They are in it already.
+    return "\n".join([*parts, "LOCAL_CONFIG_DIR =", ""])
 
 
-def settings(module: AnsibleModule, path: str, text: str, *arguments: str) -> tuple[int, str, str]:
+def settings(module: AnsibleModule, path: str, text: str) -> dict[str, str]:
+    """What the master would read from this text."""
     with tempfile.NamedTemporaryFile("w", dir=module.tmpdir) as candidate:
         candidate.write(text)
         candidate.flush()
-        rc, out, err = module.run_command(["condor_config_val", *arguments], environ_update={"CONDOR_CONFIG": candidate.name})
-        return rc, out, err.replace(candidate.name, path)
+        command = ["condor_config_val", "-subsystem", "MASTER", "-dump", "-expand"]
+        rc, out, err = module.run_command(command, environ_update={"CONDOR_CONFIG": candidate.name})
+    if rc or "error" in err.lower():
+        said = (err or out).strip().replace(candidate.name, path)
+        module.fail_json(msg=f"{path} was not written, HTCondor would not accept the new configuration: {said}")
+    return _condor_config.parse(out)
 
 
 def main() -> None:
@@ -99,11 +106,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     path, content = module.params["path"], module.params["content"]
-    candidate = whole(module, path, content)
-    rc, out, err = settings(module, path, candidate, "-dump", "-expand")
-    if rc or "error" in err.lower():
-        module.fail_json(msg=f"{path} was not written, HTCondor would not accept the new configuration: {(err or out).strip()}")
-    after = _condor_config.parse(out)
+    after = settings(module, path, whole(module, path, content))
     evaluate = module.get_bin_path("classad_eval")
     for name in module.params["expressions"]:
         value = after.get(name.upper(), "")
@@ -112,10 +115,10 @@ def main() -> None:
             if rc:
                 module.fail_json(msg=f"{path} was not written, {name} is no expression of the ClassAd language: {value} ({(err or out).strip()})")
 
-    old = _files.read(module, path)
-    before = (old or b"").decode(errors="replace")
-    rc, out, err = settings(module, path, whole(module, path, None if old is None else before), "-dump", "-expand")
-    changed = _condor_config.changes(_condor_config.parse(out) if not rc else {}, after)
+    # Not the old file, but what the daemons have read: a run may have been cut off before it told them.
+    rc, out, err = module.run_command(["condor_config_val", "-master", "-dump", "-expand"])
+    changed = _condor_config.changes(_condor_config.parse(out), after) if not rc else []
+    before = (_files.read(module, path) or b"").decode(errors="replace")
     write = before != content
     if write and not module.check_mode:
         _files.write(module, path, content.encode())
@@ -123,7 +126,7 @@ def main() -> None:
         # All users of HTCondor have to read it.
         os.chmod(path, 0o644)
     diff = {"before_header": path, "after_header": path, "before": before, "after": content}
-    module.exit_json(changed=write, action=_condor_config.action(changed) if write else "none", parameters=changed, diff=diff)
+    module.exit_json(changed=write, action=_condor_config.action(changed), parameters=changed, diff=diff)
 
 
 if __name__ == "__main__":

@@ -4,14 +4,12 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 import time
 import typing as t
 
 from ansible_collections.elastigrid.site.plugins.module_utils._checks._common import at_least, each, show
-from ansible_collections.elastigrid.site.plugins.module_utils._checks.condor import directives, short_names
+from ansible_collections.elastigrid.site.plugins.module_utils._checks.condor import directives, short_names, token
 
 NAME = re.compile(r"[A-Za-z_]\w*")
 # Parameters that the role writes itself, and what to set instead.
@@ -24,7 +22,6 @@ OWNED = {
     "EXECUTE": "condor_startd_scratch",
     "STARTD_NOCLAIM_SHUTDOWN": "condor_startd_idle_shutdown",
 }
-SECRET = "condor_startd_token is set to a value that is not shown"
 
 
 def check(variables: dict[str, t.Any], groups: dict[str, list[str]], group_names: list[str]) -> list[str]:
@@ -34,7 +31,7 @@ def check(variables: dict[str, t.Any], groups: dict[str, list[str]], group_names
         *short_names(groups, "condor_startd"),
         *directives("condor_startd_config", variables.get("condor_startd_config", {}), OWNED),
         *_values(variables),
-        *(token(variables["condor_startd_token"], time.time()) if "condor_startd_token" in variables else []),
+        *_token(variables),
     ]
 
 
@@ -65,23 +62,6 @@ def _values(variables: dict[str, t.Any]) -> t.Iterator[str]:
         yield "condor_startd_start is empty, must be an expression of the ClassAd language such as true"
 
 
-def token(text: str, now: float) -> list[str]:
-    """What is wrong with a token, as far as one can tell without its key. Never says what is in it but names and times."""
-    parts = text.strip().split(".")
-    try:
-        body = parts[1] + "=" * (-len(parts[1]) % 4)
-        claims = json.loads(base64.urlsafe_b64decode(body))
-        if len(parts) != 3 or not isinstance(claims, dict):
-            raise ValueError
-    except (IndexError, ValueError):
-        return [f"{SECRET}, must be a token as condor_token_create writes it: three parts of base64 with dots between"]
-    found = []
-    expires = claims.get("exp")
-    if isinstance(expires, (int, float)) and expires <= now:
-        found.append(f"{SECRET}, and expired at {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(expires))}: must be valid, see condor_token_create -lifetime")
-    # A token without limits has all rights of its identity.
-    rights = re.findall(r"condor:/(\w+)", claims.get("scope", ""))
-    missing = [right for right in ("ADVERTISE_STARTD", "ADVERTISE_MASTER") if rights and right not in rights]
-    if missing:
-        found.append(f"{SECRET}, and has the rights {', '.join(rights)}: must have {' and '.join(missing)}, see condor_token_create -authz")
-    return found
+def _token(variables: dict[str, t.Any]) -> t.Iterator[str]:
+    if "condor_startd_token" in variables:
+        yield from token("condor_startd_token", variables["condor_startd_token"], ["ADVERTISE_STARTD", "ADVERTISE_MASTER"], time.time())

@@ -7,6 +7,12 @@ import pytest
 from ansible_collections.elastigrid.site.plugins.module_utils import _condor_config
 
 
+def test_directories():
+    main = "A = 1\n  LOCAL_CONFIG_DIR = /old\nLOCAL_CONFIG_DIR=/usr/share/condor/config.d,/etc/condor/config.d\nB = 1\n"
+    assert _condor_config.directories(main) == ["/usr/share/condor/config.d", "/etc/condor/config.d"]
+    assert _condor_config.directories("A = 1") == []
+
+
 @pytest.mark.parametrize(
     ("before", "after", "action"),
     [
