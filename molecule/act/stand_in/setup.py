@@ -1,0 +1,9 @@
+from setuptools import find_packages, setup
+
+setup(
+    name="act-stand-in",
+    version="0.1",
+    description="Stands in for aCT where that cannot be had: what the role act expects of it, and no job is ever submitted",
+    packages=find_packages(),
+    entry_points={"console_scripts": ["actbootstrap=act.stand_in:bootstrap", "actmain=act.stand_in:main"]},
+)
