@@ -1,3 +1,5 @@
+# Copyright (c) 2026, the elastigrid.site authors
+# GNU General Public License v3.0-or-later (see LICENSES/GPL-3.0-or-later.txt)
 from setuptools import find_packages, setup
 
 setup(

@@ -1,3 +1,5 @@
+# Copyright (c) 2026, the elastigrid.site authors
+# GNU General Public License v3.0-or-later (see LICENSES/GPL-3.0-or-later.txt)
 """The two programs that the unit and the role start, as dangerous to tables as those of aCT."""
 
 import os
