@@ -47,6 +47,12 @@ options:
     description: What C(aCTConfigAPP.yaml) says.
     type: dict
     required: true
+  unit:
+    description:
+      - Unit of the control tower. It is stopped before columns are added, which wait for as long as it has transactions open, and it always has.
+      - The module does not start it again.
+    type: str
+    default: act
 """
 
 EXAMPLES = r"""
@@ -129,6 +135,7 @@ def main() -> None:
             "account": {"type": "str", "required": True},
             "config": {"type": "dict", "required": True},
             "app_config": {"type": "dict", "required": True},
+            "unit": {"type": "str", "default": "act"},
         },
         supports_check_mode=True,
     )
@@ -147,7 +154,10 @@ def main() -> None:
         if plan.errors:
             module.fail_json(msg=f"The tables in database {database} are those of another version: {'; '.join(plan.errors)}")
         if plan.statements and not module.check_mode:
-            query(module, "; ".join(plan.statements))
+            if plan.columns:
+                module.run_command([module.get_bin_path("systemctl", required=True), "stop", module.params["unit"]])
+            # Other than the default of a day.
+            query(module, "; ".join(["SET SESSION lock_wait_timeout = 30", *plan.statements]))
     finally:
         query(module, remove)
     diff = {"before": {}, "after": {"tables": plan.tables, "columns": plan.columns}} if plan.statements else {}
