@@ -60,10 +60,10 @@ def _sites(variables: dict[str, t.Any]) -> t.Iterator[str]:
         yield "act_sites is an empty list, must have at least one site; it has those of the group arc_ce by default"
     for path, site in each("act_sites", sites):
         if not NAME.fullmatch(site["name"]) or site["name"] == "default":
-            yield f"{path}.name is {show(site['name'])}, must be made of letters, digits, _, - and ., and not be default, which is the name of all together"
+            yield f"{path}.name is {show(site['name'])}, must be made of letters, digits, _, - and ., and not be default, the name of all together"
         endpoint = ENDPOINT.fullmatch(site["endpoint"])
         if not endpoint:
-            yield f"{path}.endpoint is {show(site['endpoint'])}, must be like https://ce.example.org:443/queue; aCT speaks REST alone, and shows its proxy by https"
+            yield f"{path}.endpoint is {show(site['endpoint'])}, must be like https://ce.example.org:443/queue: aCT speaks REST alone, over https"
         elif endpoint["port"] is not None:
             yield from port(f"{path}.endpoint has a port that", endpoint["port"])
         yield from at_least(1, {f"{path}.{key}": site[key] for key in ("maxjobs", "submitters") if key in site}, f"{path}.maxjobs", f"{path}.submitters")
