@@ -23,7 +23,8 @@ def connect():
 
 
 def bootstrap():
-    cursor = connect().cursor()
+    connection = connect()
+    cursor = connection.cursor()
     for table, columns in TABLES.items():
         try:
             cursor.execute(f"DROP TABLE IF EXISTS {table}")
