@@ -8,7 +8,7 @@ import mysql.connector
 from act.common.aCTConfig import aCTConfigARC
 
 TABLES = {"arcjobs", "jobdescriptions", "proxies"}
-# Everybody sees his own connections. Those from this host may be of commands such as actstat.
+# Everybody sees the connections of his own account, from all hosts. Those from this host may be of commands such as actstat.
 OTHERS = "SELECT DISTINCT SUBSTRING_INDEX(host, ':', 1) FROM information_schema.processlist WHERE user = SUBSTRING_INDEX(USER(), '@', 1) AND db = DATABASE()"
 
 
