@@ -79,7 +79,7 @@ test-cloud-long: venv ## run the fault campaigns: killed at many moments, with a
 	@$(WITH_CLOUD) pytest tests/cloud -m campaign --junitxml=reports/cloud-long.xml
 
 # Roles that the sandbox site does not have, or not alone.
-ROLE_SCENARIOS = condor xrootd_cache squid cvmfs act
+ROLE_SCENARIOS = condor xrootd_cache squid cvmfs
 test-roles: venv ## run the molecule scenarios of roles that the sandbox site does not have
 	@tools/bootstrap sandbox
 	@for scenario in $(ROLE_SCENARIOS); do ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.cache/collections molecule test -s $$scenario; done
