@@ -78,8 +78,8 @@ test-cloud: venv ## run the tests that need an OpenStack, and a site from creden
 test-cloud-long: venv ## run the fault campaigns: killed at many moments, with an API that fails now and then
 	@$(WITH_CLOUD) pytest tests/cloud -m campaign --junitxml=reports/cloud-long.xml
 
-# Roles that the sandbox site does not have, or not alone.
-ROLE_SCENARIOS = condor xrootd_cache squid cvmfs
+# Roles that the sandbox site does not have.
+ROLE_SCENARIOS = xrootd_cache squid cvmfs
 test-roles: venv ## run the molecule scenarios of roles that the sandbox site does not have
 	@tools/bootstrap sandbox
 	@for scenario in $(ROLE_SCENARIOS); do ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.cache/collections molecule test -s $$scenario; done
