@@ -43,7 +43,8 @@ def serve() -> None:
 
 def token(audience: str, scope: str, subject: str = "tester", seconds: str = "1200") -> str:
     now = int(time.time())
-    claims = {"iss": URL, "sub": subject, "aud": audience, "scope": scope, "iat": now, "nbf": now + min(0, int(seconds)), "exp": now + int(seconds), "wlcg.ver": "1.0", "jti": str(now)}
+    times = {"iat": now, "nbf": now + min(0, int(seconds)), "exp": now + int(seconds)}
+    claims = {"iss": URL, "sub": subject, "aud": audience, "scope": scope, **times, "wlcg.ver": "1.0", "jti": str(now)}
     signed = ".".join(encode(json.dumps(part).encode()) for part in ({"alg": "RS256", "typ": "JWT", "kid": "test"}, claims))
     signature = subprocess.run(["openssl", "dgst", "-sha256", "-sign", KEY], input=signed.encode(), check=True, capture_output=True).stdout
     return f"{signed}.{encode(signature)}"

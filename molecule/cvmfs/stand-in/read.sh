@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2154
 # NOT CernVM-FS. To be sourced, with the name of a repository in $repository and the directory of the configuration in $etc.
 # The files of the client in its order, and what it does with them, as far as the role has to do with it. Says what is wrong and ends.
 domain=${repository#*.}

@@ -45,7 +45,8 @@ def token(**claims):
             GROUPS,
             "condor_flock_to[0].token is set to a value that is not shown, and has the rights READ: must have ADVERTISE_SCHEDD, see condor_token_create -authz",
         ),
-        ({"condor_routes": {"to x": "UNIVERSE VANILLA"}}, GROUPS, 'condor_routes.to x is "UNIVERSE VANILLA", must be a text, and its name made of letters, digits and _'),
+        ({"condor_routes": {"to x": "UNIVERSE VANILLA"}}, GROUPS,
+         'condor_routes.to x is "UNIVERSE VANILLA", must be a text, and its name made of letters, digits and _'),
         ({"condor_config": {"uid_domain": "x"}}, GROUPS, "condor_config.uid_domain is the role's business, must not be set: use condor_trust_domain"),
         ({"condor_config": {"use": "x"}}, GROUPS, 'condor_config.use is "x", must be a list of metaknobs such as FEATURE:GPUs'),
         ({"condor_config": {"A B": 1}}, GROUPS, "condor_config.A B is no name of a parameter, must be made of letters, digits, _ and ."),
@@ -96,4 +97,6 @@ def test_tokens(text, error):
 
 
 def test_a_token_of_a_worker_is_looked_at():
-    assert condor_startd.check({"condor_startd_token": "secret"}, GROUPS, []) == [f"{SECRET}, must be a token: this is no token as condor_token_create writes it: three parts of base64 with dots between"]
+    assert condor_startd.check({"condor_startd_token": "secret"}, GROUPS, []) == [
+        f"{SECRET}, must be a token: this is no token as condor_token_create writes it: three parts of base64 with dots between"
+    ]
