@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.cache/venv/bin:$(PATH)
 BUILT := .cache/build/elastigrid-site-$(shell awk '$$1 == "version:" {print $$2}' galaxy.yml).tar.gz
 SANDBOX_PLAYBOOK := ansible-playbook -i inventories/sandbox
 
-.PHONY: help bootstrap venv sandbox sandbox-destroy test test-long lint sanity units build test-sandbox test-vm test-roles cloud cloud-destroy test-cloud test-cloud-long molecule fuzz benchmarks clean
+.PHONY: help bootstrap venv sandbox sandbox-destroy test test-long lint sanity units build test-sandbox test-vm cloud cloud-destroy test-cloud test-cloud-long molecule fuzz benchmarks clean
 
 help: ## say what the targets do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' Makefile
@@ -77,12 +77,6 @@ test-cloud: venv ## run the tests that need an OpenStack, and a site from creden
 
 test-cloud-long: venv ## run the fault campaigns: killed at many moments, with an API that fails now and then
 	@$(WITH_CLOUD) pytest tests/cloud -m campaign --junitxml=reports/cloud-long.xml
-
-# Roles that the sandbox site does not have.
-ROLE_SCENARIOS = xrootd_cache squid cvmfs
-test-roles: venv ## run the molecule scenarios of roles that the sandbox site does not have
-	@tools/bootstrap sandbox
-	@for scenario in $(ROLE_SCENARIOS); do ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.cache/collections molecule test -s $$scenario; done
 
 molecule: venv ## run each role's molecule scenario
 	@tools/bootstrap sandbox

@@ -26,7 +26,7 @@ FIRST = ["bootstrap", "venv"]
 LANES = {
     "test": [
         ["sandbox", "test-sandbox", "test-cloud"],
-        ["lint", "units", "sanity", "build", "test-roles", "test-vm"],
+        ["lint", "units", "sanity", "build", "test-vm"],
     ],
     "test-long": [["molecule", "test-cloud-long", "fuzz", "benchmarks"]],
 }
