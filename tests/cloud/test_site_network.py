@@ -120,7 +120,7 @@ def test_the_network_of_a_site_comes_changes_and_goes(cloud: t.Any, site: str, n
     ("changes", "messages"),
     [
         ({"site": "no site", "networks": [{"name": "demo", "subnets": [{"cidr": "10.77.0.0/40"}]}]},
-         ["site is 'no site', must be up to 41 letters", "networks[0].subnets[0].cidr is '10.77.0.0/40', must be a subnet"]),
+         ["site is 'no site', must be at most 41 letters", "networks[0].subnets[0].cidr is '10.77.0.0/40', must be a subnet"]),
         ({"networks": [{"name": f"{THEIRS}x", "existing": True}, {"name": THEIRS}], "router": {"external_network": "publik"},
           "security_groups": [{"name": "default"}, {"name": "new", "rules": [{"remote": "defautl"}]}]},
          [f"networks[0].name is '{THEIRS}x', but there is no network '{THEIRS}x' in this cloud; the closest: {THEIRS}",
