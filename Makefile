@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.cache/venv/bin:$(PATH)
 BUILT := .cache/build/elastigrid-site-$(shell awk '$$1 == "version:" {print $$2}' galaxy.yml).tar.gz
 SANDBOX_PLAYBOOK := ansible-playbook -i inventories/sandbox
 
-.PHONY: help bootstrap venv sandbox sandbox-destroy test test-long lint sanity units build test-sandbox test-vm cloud cloud-destroy test-cloud test-cloud-long molecule fuzz benchmarks clean
+.PHONY: help bootstrap venv sandbox sandbox-destroy test test-long lint sanity units build test-sandbox test-sandbox-long test-vm cloud cloud-destroy test-cloud test-cloud-long molecule fuzz benchmarks clean
 
 help: ## say what the targets do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' Makefile
@@ -52,7 +52,10 @@ build: venv ## build the collection archive and let Galaxy's importer judge it
 	@cd .cache/build && python -m galaxy_importer.main $(notdir $(BUILT))
 
 test-sandbox: venv ## look at the converged sandbox with pytest
-	@pytest tests/sandbox --junitxml=reports/sandbox.xml
+	@pytest tests/sandbox -m "not campaign" --junitxml=reports/sandbox.xml
+
+test-sandbox-long: sandbox ## drain and update the workers of the sandbox with jobs running all through
+	@pytest tests/sandbox -m campaign --junitxml=reports/sandbox-long.xml
 
 test-vm: venv ## run the virtual machine scenario: kernel NFS, cgroup limits
 	@tools/bootstrap vm

@@ -28,7 +28,7 @@ LANES = {
         ["sandbox", "test-sandbox", "test-cloud"],
         ["lint", "units", "sanity", "build", "test-vm"],
     ],
-    "test-long": [["molecule", "test-cloud-long", "fuzz", "benchmarks"]],
+    "test-long": [["molecule", "test-sandbox-long", "test-cloud-long", "fuzz", "benchmarks"]],
 }
 NEEDS = {"test-sandbox": "sandbox"}
 

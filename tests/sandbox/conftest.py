@@ -23,11 +23,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 SITE = "inventories/sandbox"
 CONTROLLER = "ctl.grid.test"
 LOGIN = "login.grid.test"
-CE_OF_HTCONDOR = "ce2.grid.test"  # knows nothing of Slurm
 WORKERS = ["wn1.grid.test", "wn2.grid.test"]
-SERVICES = ["munge", "mariadb", "slurmdbd", "slurmctld", "slurmd", "sackd", "arc-arex*", "chrony", "nfs-server", "nfs-ganesha", "condor"]
+SERVICES = ["munge", "mariadb", "slurmdbd", "slurmctld", "slurmd", "sackd", "arc-arex*", "chrony", "nfs-server", "nfs-ganesha"]
 # What must be as it was when the suite is done.
-FILES = "/etc/hosts /etc/passwd /etc/group /etc/munge /etc/slurm /etc/default/slurmd /etc/default/sackd /etc/systemd/system /usr/local/sbin /etc/arc.conf /etc/condor"
+FILES = "/etc/hosts /etc/passwd /etc/group /etc/munge /etc/slurm /etc/default/slurmd /etc/default/sackd /etc/systemd/system /usr/local/sbin /etc/arc.conf"
 
 
 class Run(t.NamedTuple):

@@ -20,8 +20,7 @@ def without_workers(site):
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(ROOT / SITE, place)
     hosts = yaml.safe_load((place / "hosts.yml").read_text())
-    for group in ("slurm_worker", "condor_startd"):
-        hosts["all"]["children"][group]["hosts"] = {}
+    hosts["all"]["children"]["slurm_worker"]["hosts"] = {}
     for worker in WORKERS:
         del hosts["all"]["hosts"][worker]
     (place / "hosts.yml").write_text(yaml.safe_dump(hosts))

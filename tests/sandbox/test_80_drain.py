@@ -9,6 +9,8 @@ import subprocess
 import pytest
 from conftest import CONTROLLER, ROOT, WORKERS
 
+pytestmark = pytest.mark.campaign
+
 DRAIN, UPDATE = "playbooks/drain.yml", "playbooks/rolling_update.yml"
 NODES = ["wn1", "wn2"]
 # Restarts slurmd as an upgrade of its package would.
