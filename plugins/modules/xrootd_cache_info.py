@@ -29,7 +29,7 @@ options:
     type: list
     elements: dict
     required: true
-    options:
+    suboptions:
       name:
         description: Name of the instance, which is C(xrootd@name).
         type: str

@@ -10,7 +10,8 @@ import pytest
 from ansible_collections.elastigrid.site.plugins.module_utils._xrootd_cache import Listener, Seen, absent, faults, host, listeners, token_fault
 
 GIB = 1 << 30
-CACHE = {"name": "public", "port": 1094, "origin": "root://origin.example.org:1094", "directory": "/data/cache", "high_watermark": "0.95", "token": "/run/token"}
+CACHE = {"name": "public", "port": 1094, "origin": "root://origin.example.org:1094", "directory": "/data/cache"}
+CACHE |= {"high_watermark": "0.95", "token": "/run/token"}
 
 
 def token(**claims):
