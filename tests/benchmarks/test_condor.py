@@ -113,7 +113,7 @@ class Pools:
         group = {"condor_manager": ["cm.htcb.test"], "condor_schedd": ["cm.htcb.test"], "condor_startd": ["wn.htcb.test"]}
         state = ROOT / ".sandbox"
         variables = {
-            "sandbox": {"name": "htcb", "subnet": "10.89.96.0/24"},
+            "sandbox": {"name": "htcb", "subnet": "10.89.96.0/24", "shared": "/shared"},
             "ansible_host": "{{ site_address }}",
             "ansible_user": "debian",
             "ansible_ssh_private_key_file": str(state / "ssh" / "id_ed25519"),
