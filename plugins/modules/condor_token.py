@@ -12,6 +12,7 @@ version_added: 0.1.0
 description:
   - Where the pool's signing key is, it makes a token for O(identity) with no more than O(rights), and makes it anew in time.
   - Elsewhere, it writes a given token, once the O(manager) has let it in. A token that is refused is not written, and the error says whose it is.
+    Nor is one while the clocks of this host and of the manager differ by 60 s or more.
   - The file is owned by root and readable by root alone, as HTCondor demands. The token appears neither in the result nor in the diff.
 author: The elastigrid.site authors (@elastigrid)
 extends_documentation_fragment:
@@ -93,11 +94,15 @@ expires:
 """
 
 import os
+import re
 import time
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.elastigrid.site.plugins.module_utils import _condor_token, _files
+
+# By so much clocks may differ. What else a grid site runs is not more patient: certificates that were just made, A-REX (60 s).
+CLOCK_SECONDS = 60
 
 
 def make(module: AnsibleModule) -> str:
@@ -112,7 +117,7 @@ def make(module: AnsibleModule) -> str:
 
 
 def ask(module: AnsibleModule, said: _condor_token.Claims) -> None:
-    """The manager lets the token in. It is offered from a directory of its own, with nothing else that this host has."""
+    """The manager lets the token in, and its clock agrees with ours. The token is offered from a directory of its own, with nothing else that this host has."""
     params = module.params
     directory = os.path.join(module.tmpdir, "tokens")
     os.mkdir(directory, 0o700)
@@ -128,16 +133,44 @@ def ask(module: AnsibleModule, said: _condor_token.Claims) -> None:
     }
     command = ["condor_ping", "-pool", params["manager"], "-type", "collector", "-table", *params["asks"]]
     rc, out, err = module.run_command(command, environ_update=environment)
-    if not rc:
-        return
-    hint = ", and there is no connection" if "connect to" in err else ""
-    if said.get("iat", 0) > time.time():
-        hint = f"; this host's clock is slow, or that of the manager fast: here it is {_condor_token.moment(time.time())}"
-    module.fail_json(
-        msg=f"{params['path']} was not written: {params['manager']} does not grant {', '.join(params['asks'])} to what was offered, "
-        f"{_condor_token.describe(said)}{hint}. Right manager and port (9618)? Its trust domain, its key, a token that is not revoked? "
-        f"Clocks that agree? It said: {(out + err).strip()}"
-    )
+    if rc and ("make connection" in err or "unknown host" in err):
+        module.fail_json(
+            msg=f"{params['path']} was not written: the collector of {params['manager']} cannot be reached. Right manager and port (9618)? "
+            f"Does it run, and is there no firewall between? It said: {(out + err).strip()}"
+        )
+    clock = clocks(module, environment)
+    if rc:
+        # What the client thinks of the token is told here only; nothing else of this output is shown.
+        _rc, out_debug, err_debug = module.run_command([*command, "-debug"], environ_update={**environment, "_CONDOR_TOOL_DEBUG": "D_SECURITY"})
+        domain = re.search(r"server trust domain is ([\w.-]+)", out_debug + err_debug)
+        hint = (f"; the trust domain there is {domain[1]}" if domain else "") + (f"; {clock}" if clock else "")
+        module.fail_json(
+            msg=f"{params['path']} was not written: {params['manager']} does not grant {', '.join(params['asks'])} to what was offered, "
+            f"{_condor_token.describe(said)}{hint}. Right manager? Its key, a token that is not revoked, an identity that it knows? It said: {(out + err).strip()}"
+        )
+    if clock:
+        module.fail_json(msg=f"{params['path']} was not written: {clock}. Set the one that is wrong right (NTP), then run this again")
+
+
+def clocks(module: AnsibleModule, environment: dict[str, str]) -> str:
+    """By how much the clock of the manager differs from that of this host; empty if by less than a minute, or if the collector does not say."""
+
+    def holds(condition: str) -> bool:
+        # The collector evaluates it, by its own clock.
+        command = ["condor_status", "-pool", module.params["manager"], "-collector", "-constraint", condition, "-af", "Name"]
+        rc, out, _err = module.run_command(command, environ_update=environment)
+        return not rc and bool(out.strip())
+
+    for side, least in (("ahead of", "time() - {now} >= {seconds}"), ("behind", "{now} - time() >= {seconds}")):
+        seconds = 0
+        for step in (CLOCK_SECONDS << power for power in range(24)):
+            now = int(time.time())
+            if not holds(least.format(now=now, seconds=step)):
+                break
+            seconds = step
+        if seconds:
+            return f"the clock of {module.params['manager']} is {seconds} s or more {side} that of this host, where it is {_condor_token.moment(now)}"
+    return ""
 
 
 def main() -> None:

@@ -103,10 +103,10 @@ def test_a_node_that_is_missing_in_the_inventory_is_named_but_not_removed(site):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "target is not set: name the workers to remove, -e target=HOST[,HOST] (in slurm_worker: wn1.grid.test, wn2.grid.test, wn3.grid.test)"),
-        (["-e", "target="], "target is not set: name the workers to remove, -e target=HOST[,HOST]"),
-        (["-e", "target=wn9.grid.test"], "Slurm does not know wn9.grid.test; its nodes are: wn1, wn2, wn3"),
-        (["-e", "target=login.grid.test"], "Slurm does not know login.grid.test; its nodes are: wn1, wn2, wn3"),
+        ([], "target is not set: name the workers, -e target=HOST[,HOST]"),
+        (["-e", "target="], "target is not set: name the workers, -e target=HOST[,HOST]"),
+        (["-e", "target=wn9.grid.test"], "target has wn9.grid.test, must be hosts of the inventory or workers that a batch system knows: wn1, wn2, wn3"),
+        (["-e", "target=login.grid.test"], "target has login.grid.test, must be workers (groups slurm_worker, condor_startd)"),
         (["-e", f"target={NEW}", "--limit", NEW], "the controller ctl.grid.test was left out (--limit?)"),
     ],
     ids=["none", "empty", "unknown", "no worker", "limit"],

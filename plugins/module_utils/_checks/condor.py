@@ -24,7 +24,7 @@ OWNED = {
     "JOB_ROUTER_ROUTE_NAMES": "condor_routes",
 }
 # Who gets a token of the role's own.
-IDENTITIES = ("condor", "schedd", "startd")
+IDENTITIES = ("condor", "join", "schedd", "startd")
 
 
 def check(variables: dict[str, t.Any], groups: dict[str, list[str]], group_names: list[str]) -> list[str]:

@@ -33,7 +33,7 @@ def token(**claims):
         (
             {"condor_flock_from": ["startd"]},
             GROUPS,
-            'condor_flock_from[0] is "startd", must be made of letters, digits, - and ., and be none of condor, schedd, startd',
+            'condor_flock_from[0] is "startd", must be made of letters, digits, - and ., and be none of condor, join, schedd, startd',
         ),
         (
             {"condor_flock_to": [{"manager": "far", "token": token(scope="condor:/ADVERTISE_SCHEDD")}]},

@@ -15,7 +15,9 @@ from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.elastigrid.site.plugins.modules import condor_token
 
-PING = '#!/bin/sh\ncat "$_CONDOR_SEC_TOKEN_SYSTEM_DIRECTORY"/* >"$SEEN"; echo "$@" >>"$SEEN"; test -z "$REFUSE" || { echo FAIL; exit 1; }\n'
+# A collector whose clock is AHEAD seconds fast, and who evaluates a constraint by it.
+STATUS = '#!/bin/sh\nnow=$(($(date +%s) + AHEAD)); test $(($(echo "$5" | sed "s/time()/$now/"))) = 1 && echo "My Pool" || true\n'
+PING = '#!/bin/sh\ncat "$_CONDOR_SEC_TOKEN_SYSTEM_DIRECTORY"/* >"$SEEN"; echo "$@" >>"$SEEN"; test -z "$REFUSE" || { echo FAIL; echo "$@" | grep -q debug && echo "$REFUSE" >&2; exit 1; }\n'
 CREATE = '#!/bin/sh\necho "$@" >"$SEEN"; cat "$NEW"\n'
 
 
@@ -26,12 +28,13 @@ def token(**claims):
 @pytest.fixture
 def run(capsys, tmp_path, monkeypatch):
     (tmp_path / "bin").mkdir()
-    for name, script in {"condor_ping": PING, "condor_token_create": CREATE}.items():
+    for name, script in {"condor_ping": PING, "condor_status": STATUS, "condor_token_create": CREATE}.items():
         (tmp_path / "bin" / name).write_text(script)
         (tmp_path / "bin" / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     monkeypatch.setenv("SEEN", str(tmp_path / "seen"))
     monkeypatch.setenv("NEW", str(tmp_path / "new"))
+    monkeypatch.setenv("AHEAD", "0")
     # Not everybody may give files to root.
     monkeypatch.setattr(condor_token.AnsibleModule, "set_fs_attributes_if_different", lambda self, arguments, changed: changed)
 
@@ -65,10 +68,12 @@ def test_a_given_token_is_offered_and_then_written(run, tmp_path):
 @pytest.mark.parametrize("check", [False, True])
 def test_a_token_that_is_refused_is_not_written_and_not_shown(run, tmp_path, monkeypatch, check):
     (tmp_path / "token").write_text("old\n")
-    monkeypatch.setenv("REFUSE", "1")
+    monkeypatch.setenv("REFUSE", "Ignoring token as it is from trust domain htc.test (server trust domain is far.test). Key: 1234")
     result = run(check=check, **ASKED)
     assert result["failed"]
     assert "was not written: cm.htc.test does not grant ADVERTISE_STARTD to what was offered, a token of startd@htc.test" in result["msg"]
+    assert "; the trust domain there is far.test." in result["msg"]
+    assert "1234" not in result["msg"]
     assert GIVEN not in json.dumps(result)
     assert (tmp_path / "token").read_text() == "old\n"
 
@@ -96,10 +101,32 @@ def test_wrong_input(run, tmp_path, arguments, message):
     assert not (tmp_path / "token").exists()
 
 
-def test_a_clock_that_is_slow_is_named(run, monkeypatch):
-    monkeypatch.setenv("REFUSE", "1")
-    result = run(**{**ASKED, "content": token(sub="startd@htc.test", iat=NOW + 600)})
-    assert "this host's clock is slow, or that of the manager fast: here it is 20" in result["msg"]
+@pytest.mark.parametrize(
+    ("ahead", "says"),
+    [
+        (0, ""),
+        (50, ""),
+        (-50, ""),
+        (90, "the clock of cm.htc.test is 60 s or more ahead of that of this host, where it is 20"),
+        (-700, "the clock of cm.htc.test is 480 s or more behind that of this host, where it is 20"),
+        (-(10**9), "behind"),
+    ],
+)
+@pytest.mark.parametrize("refused", [False, True])
+def test_clocks_that_differ_are_named_and_nothing_is_written(run, tmp_path, monkeypatch, ahead, says, refused):
+    monkeypatch.setenv("AHEAD", str(ahead))
+    if refused:
+        monkeypatch.setenv("REFUSE", "1")
+    result = run(**ASKED)
+    assert result.get("failed", False) == bool(says or refused)
+    assert says in result.get("msg", "")
+    assert ("the clock of" in result.get("msg", "")) == bool(says)
+    assert (tmp_path / "token").exists() == (not says and not refused)
+
+
+def test_a_manager_that_cannot_be_reached_is_named(run, tmp_path):
+    (tmp_path / "bin" / "condor_ping").write_text('#!/bin/sh\necho "ERROR: failed to make connection to <10.0.0.1:9618>" >&2; exit 1\n')
+    assert "the collector of cm.htc.test cannot be reached. Right manager and port (9618)?" in run(**ASKED)["msg"]
 
 
 def test_a_token_is_made_once_and_again_in_time(run, tmp_path):
