@@ -39,7 +39,7 @@ def claim(db):
     connection = mysql.connector.connect(**act_repairs.login(db))
     missing = TABLES - {name for (name,) in ask(connection, "SHOW TABLES")}
     if missing:
-        raise Refused(f"database {db.name} lacks the tables {', '.join(sorted(missing))}: run the role act, never actbootstrap")
+        raise Refused(f"database {db.name} lacks the tables {', '.join(sorted(missing))}: README.md of the role act says who makes them")
     ask(connection, f"SET SESSION wait_timeout = {LEASE}")
     [(locked,)] = ask(connection, "SELECT GET_LOCK(CONCAT('control tower of ', DATABASE()), 0)")
     [(here,)] = ask(connection, "SELECT SUBSTRING_INDEX(USER(), '@', -1)")
