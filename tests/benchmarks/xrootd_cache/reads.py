@@ -4,8 +4,8 @@
 """Clients that read at once; tells in JSON how many seconds they took, and how many bytes they read.
 
 usage: reads.py whole CLIENTS URL       each reads the same file by xrdcp
-       reads.py some CLIENTS URL...     each reads every n-th of the files as ROOT does: of each 16 MiB, the fifth part that its branches
-                                        are, in baskets of 4 to 64 KiB, by one vector read
+       reads.py some CLIENTS SEED=URL... each reads every n-th of the files as ROOT does: of each 16 MiB, the fifth part that its branches
+                                        (SEED) are, in baskets of 4 to 64 KiB, by one vector read
 """
 
 from __future__ import annotations
@@ -44,18 +44,18 @@ def baskets(size: int, seed: str) -> t.Iterator[list[tuple[int, int]]]:
         yield chunks
 
 
-def job(urls: list[str], ready: t.Any, done: t.Any) -> None:
+def job(files: list[str], ready: t.Any, done: t.Any) -> None:
     # Not before the fork: its threads would be left behind.
     from XRootD import client
 
     ready.wait()
     read = 0
-    for url in urls:
+    for seed, url in (one.split("=", 1) for one in files):
         file = client.File()
         for status in (file.open(url)[0], (found := file.stat())[0]):
             if not status.ok:
                 sys.exit(f"{url}: {status.message}")
-        for chunks in baskets(found[1].size, url.rpartition("/")[2]):
+        for chunks in baskets(found[1].size, seed):
             status, answer = file.vector_read(chunks)
             if not status.ok:
                 sys.exit(f"{url}: {status.message}")
@@ -64,10 +64,10 @@ def job(urls: list[str], ready: t.Any, done: t.Any) -> None:
     done.put(read)
 
 
-def some(clients: int, *urls: str) -> tuple[float, int]:
+def some(clients: int, *files: str) -> tuple[float, int]:
     fork = multiprocessing.get_context("fork")
     ready, done = fork.Barrier(clients + 1), fork.SimpleQueue()
-    running = [fork.Process(target=job, args=(urls[number::clients], ready, done)) for number in range(clients)]
+    running = [fork.Process(target=job, args=(files[number::clients], ready, done)) for number in range(clients)]
     for one in running:
         one.start()
     ready.wait()
