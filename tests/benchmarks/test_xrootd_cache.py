@@ -18,6 +18,9 @@ from conftest import ROOT, table
 
 PLACE = ROOT / "tests" / "benchmarks" / "xrootd_cache"
 LARGE_MIB, PART_MIB = 512, 64
+FILES = {LARGE_MIB: "large", PART_MIB: "part"}
+# Clients, and the MiB of the file that each reads.
+WHOLE = {1: LARGE_MIB, 8: LARGE_MIB, 64: PART_MIB}
 ROUNDS = int(os.environ.get("BENCHMARK_ROUNDS", "5"))
 # Clients at once, and how many of the jobs of each read files that no one has read.
 READERS, NEW, AGAIN = 4, 3, 1
@@ -77,8 +80,8 @@ def nodes() -> t.Iterator[Nodes]:
         checksum = made.sh(ORIGIN, files)
         made.relay(0)
         for server in NEAR.values():
-            assert made.sh(CLIENT, f"xrdcp --silent root://{server}//store/large - | sha256sum") == checksum
-        made.sh(CACHE, "".join(f"xrootd-cache-check {name} /store/large hit >/dev/null\n" for name in NEAR if name != "origin"))
+            assert made.sh(CLIENT, f"xrdcp --silent root://{server}//store/large - | sha256sum; xrdcp --silent root://{server}//store/part /dev/null") == checksum
+        made.sh(CACHE, "".join(f"for file in large part; do xrootd-cache-check {name} /store/$file hit >&2; done\n" for name in NEAR if name != "origin"))
         yield made
     finally:
         if "BENCHMARK_KEEP" not in os.environ:
@@ -93,18 +96,18 @@ def turns(number: int) -> list[str]:
 
 def test_what_is_cached(nodes: Nodes, report: list[str]) -> None:
     rows = []
-    for clients in (1, 8, 64):
+    for clients, mib in WHOLE.items():
         took: dict[str, list[float]] = {way: [] for way in NEAR}
         for number in range(ROUNDS):
             for way in turns(number):
-                took[way].append(nodes.reads("whole", clients, f"root://{NEAR[way]}//store/large")["seconds"])
+                took[way].append(nodes.reads("whole", clients, f"root://{NEAR[way]}//store/{FILES[mib]}")["seconds"])
         direct = statistics.median(took["origin"])
         for way, seconds in took.items():
             middle = statistics.median(seconds)
-            rows.append((clients, NAMES[way], middle, round(LARGE_MIB * clients / middle), f"{direct / middle:.2f}", f"{min(seconds):.1f} to {max(seconds):.1f}"))
-    report += [f"### A file of {LARGE_MIB} MiB that is in the cache, read by xrdcp from one to many times at once", ""]
-    report += table(("clients", "from", "s (median)", "MiB/s", "of the origin's rate", "s (all)"), *rows)
-    ours = {clients: float(ratio) for clients, name, _middle, _rate, ratio, _all in rows if name == NAMES["ours"]}
+            rows.append((clients, mib, NAMES[way], middle, round(mib * clients / middle), f"{direct / middle:.2f}", spread(seconds)))
+    report += ["### A file that is in the cache, read by xrdcp from one to many times at once", ""]
+    report += table(("clients", "MiB each", "from", "s (median)", "MiB/s", "of the origin's rate", "s (all)"), *rows)
+    ours = {clients: float(ratio) for clients, _mib, name, _middle, _rate, ratio, _all in rows if name == NAMES["ours"]}
     report += [f"Goal, at least 0.9 of the origin's rate: {'met' if min(ours.values()) >= 0.9 else 'not met'} ({', '.join(f'{ratio:.2f}' for ratio in ours.values())}).", ""]
 
 
