@@ -22,15 +22,15 @@ LOGS = ROOT / "reports" / "stages"
 
 # Before all others, one after the other.
 FIRST = ["bootstrap", "venv"]
-# The lanes of a tier run at once. A stage that failed does not hold up its lane, but for those that need it.
-LANES = {
-    "test": [
-        ["sandbox", "test-sandbox", "test-cloud"],
-        ["lint", "units", "sanity", "build", "test-vm"],
-    ],
-    "test-long": [["molecule", "test-sandbox-long", "test-cloud-long", "fuzz", "benchmarks"]],
+# The stages of a tier, in the order in which its lanes take them: each lane the first that need not wait for another.
+STAGES = {
+    "test": ["sandbox", "lint", "sanity", "test-sandbox", "test-cloud", "units", "test-vm", "build"],
+    "test-long": ["molecule", "test-sandbox-long", "test-cloud-long", "fuzz", "benchmarks"],
 }
+LANES = {"test": 2, "test-long": 1}
+# A stage that failed holds up only those that need it. test-cloud builds on the node image that sandbox makes.
 NEEDS = {"test-sandbox": "sandbox"}
+AFTER = {**NEEDS, "test-cloud": "sandbox"}
 
 # The lines by which a test tool ends: pytest, ansible-playbook, ansible-lint, tools/pythons.py.
 CLOSING = re.compile(r"\d+ (passed|failed|errors?)\b.* in |\bfailed=\d+|^(Passed|Failed): \d+ failure|^pythons: .*: (passed|FAILED) in ")
@@ -53,10 +53,11 @@ class Stages:
         needed = NEEDS.get(name)
         if needed and self.results[needed][0] != "passed":
             with self.lock:
+                del self.running[name]
                 self.results[name] = ("not run", 0)
                 self.say(f"{name}: not run, since {needed} failed")
             return
-        started = self.running[name] = time.monotonic()
+        started = self.running[name]
         self.say(f"{name}: started")
         environment = dict(os.environ, ANSIBLE_CALLBACKS_ENABLED="ansible.posix.profile_tasks", ANSIBLE_NOCOLOR="1", NO_COLOR="1")
         with open(LOGS / f"{name}.log", "w") as log:
@@ -72,16 +73,25 @@ class Stages:
                 print("\n".join([f"--- {name}, last lines:", *lines[-TAIL:], "---"]), flush=True)
             self.say(f"{name}: {self.results[name][0]} in {seconds:.0f} s")
 
-    def lane(self, names: list[str]) -> None:
-        for name in names:
+    def lane(self, waiting: list[str]) -> None:
+        """Take stages until there is none that one could start."""
+        while True:
+            with self.lock:
+                ready = [name for name in waiting if name not in AFTER or AFTER[name] in self.results]
+                if not ready:
+                    return
+                name = ready[0]
+                waiting.remove(name)
+                self.running[name] = time.monotonic()
             self.stage(name)
 
     def run(self, tier: str) -> bool:
         """True if all passed."""
         signal.signal(signal.SIGTERM, lambda *_: self.cut_off(tier))
-        self.lane(FIRST)
+        self.lane([*FIRST])
         if all(outcome == "passed" for outcome, _seconds in self.results.values()):
-            lanes = [threading.Thread(target=self.lane, args=(names,), daemon=True) for names in LANES[tier]]
+            waiting = [*STAGES[tier]]
+            lanes = [threading.Thread(target=self.lane, args=(waiting,), daemon=True) for _number in range(LANES[tier])]
             for lane in lanes:
                 lane.start()
             for lane in lanes:
@@ -108,7 +118,7 @@ class Stages:
                 text += [f"  {name:<13} {line.strip('= ')}" for line in log.read_text(errors="replace").splitlines() if CLOSING.search(line)]
         text += ["", f"{'stage':<15} {'outcome':<8} seconds"]
         text += [f"{name:<15} {outcome:<8} {seconds:>7.0f}" for name, (outcome, seconds) in self.results.items()]
-        wanted = [*FIRST, *(name for names in LANES[tier] for name in names)]
+        wanted = [*FIRST, *STAGES[tier]]
         passed = all(self.results.get(name, ("", 0))[0] == "passed" for name in wanted)
         text += [f"{'in all':<15} {'passed' if passed else 'FAILED':<8} {time.monotonic() - self.began:>7.0f}"]
         (LOGS / "summary.txt").write_text("\n".join(text).strip() + "\n")
