@@ -24,6 +24,8 @@ SITE = "inventories/sandbox"
 CONTROLLER = "ctl.grid.test"
 LOGIN = "login.grid.test"
 WORKERS = ["wn1.grid.test", "wn2.grid.test"]
+# As Slurm and HTCondor call them.
+KNOWN = "store.away.test, wn1, wn1.grid.test, wn2, wn2.grid.test"
 SERVICES = ["munge", "mariadb", "slurmdbd", "slurmctld", "slurmd", "sackd", "arc-arex*", "chrony", "nfs-server", "nfs-ganesha",
             "condor", "xrootd@*", "squid", "sandbox-issuer"]  # fmt: skip
 # What must be as it was when the suite is done.

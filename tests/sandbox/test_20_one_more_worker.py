@@ -8,7 +8,7 @@ import base64
 import re
 
 import pytest
-from conftest import CONTROLLER, ROOT, SITE, WORKERS
+from conftest import CONTROLLER, KNOWN, ROOT, SITE, WORKERS
 
 NEW = "wn3.grid.test"
 NODE = "wn3"
@@ -105,9 +105,9 @@ def test_a_node_that_is_missing_in_the_inventory_is_named_but_not_removed(site):
     [
         ([], "target is not set: name the workers, -e target=HOST[,HOST]"),
         (["-e", "target="], "target is not set: name the workers, -e target=HOST[,HOST]"),
-        (["-e", "target=wn9.grid.test"], "target has wn9.grid.test, must be hosts of the inventory or workers that a batch system knows: wn1, wn2, wn3"),
+        (["-e", "target=wn9.grid.test"], f"target has wn9.grid.test, must be hosts of the inventory or workers that a batch system knows: {KNOWN}, wn3"),
         (["-e", "target=login.grid.test"], "target has login.grid.test, must be workers (groups slurm_worker, condor_startd)"),
-        (["-e", f"target={NEW}", "--limit", NEW], "the controller ctl.grid.test was left out (--limit?)"),
+        (["-e", f"target={NEW}", "--limit", NEW], "the controller ctl.grid.test, store.away.test was left out (--limit?)"),
     ],
     ids=["none", "empty", "unknown", "no worker", "limit"],
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from conftest import CONTROLLER, ROOT, WORKERS
+from conftest import CONTROLLER, KNOWN, ROOT, WORKERS
 
 pytestmark = pytest.mark.campaign
 
@@ -36,7 +36,7 @@ def given_back(site):
     ("playbook", "arguments", "message"),
     [
         (DRAIN, [], "target is not set: name the workers, -e target=HOST[,HOST]"),
-        (DRAIN, ["-e", "target=wn9"], "target has wn9, must be hosts of the inventory or workers that a batch system knows: wn1, wn2"),
+        (DRAIN, ["-e", "target=wn9"], f"target has wn9, must be hosts of the inventory or workers that a batch system knows: {KNOWN}"),
         (DRAIN, ["-e", "target=login.grid.test"], "target has login.grid.test, must be workers (groups slurm_worker, condor_startd)"),
         (DRAIN, ["-e", "target=wn1.grid.test", "-e", "drain_state=gone"], "drain_state is gone, must be drained or resumed"),
         (UPDATE, ["-e", "target=login.grid.test"], "target has login.grid.test, must be workers of the inventory (groups slurm_worker, condor_startd)"),
