@@ -103,7 +103,7 @@ def test_all_workers_are_updated_one_after_the_other_and_no_job_is_lost(site, jo
     site.wait("jobs run on both", lambda: {"wn1", "wn2"} <= running_on(site), 60)
     before = site.main_pids(WORKERS)
     update = subprocess.Popen(
-        ["ansible-playbook", "-i", "inventories/sandbox", UPDATE, "-e", f"rolling_update_tasks={tmp_path / 'update.yml'}"],
+        ["ansible-playbook", "-i", "inventories/sandbox", UPDATE, "-e", "target=slurm_worker", "-e", f"rolling_update_tasks={tmp_path / 'update.yml'}"],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     out_of_service = set()
