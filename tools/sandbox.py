@@ -14,6 +14,8 @@ The nodes are the inventory's hosts that have `site_address`; the inventory's `s
 
     sandbox: {name: site, subnet: 10.89.77.0/24, shared: /shared}
 
+A host with `sandbox_closed_ports` cannot be called at these TCP ports by others, as behind NAT.
+
 What is kept in `.cache/` (image, packages) survives `destroy`; `.sandbox/` is the running sandbox.
 """
 
@@ -34,6 +36,7 @@ import subprocess
 import sys
 import tarfile
 import time
+import typing as t
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache"
@@ -44,7 +47,7 @@ LABEL = "elastigrid.sandbox"
 # One for all checkouts, as podman's containers are.
 KEEPER = pathlib.Path("/run/elastigrid-sandbox.pid")
 PACKAGES = (
-    "apt-cacher-ng ca-certificates dbus iproute2 iputils-ping less openssh-server openssl "
+    "apt-cacher-ng ca-certificates dbus iproute2 iputils-ping less nftables openssh-server openssl "
     "procps python3 python3-apt sudo systemd systemd-sysv vim-tiny"
 ).split()
 
@@ -53,7 +56,7 @@ IMAGE_SETUP = """\
 set -e
 useradd --create-home --shell /bin/bash debian
 echo 'debian ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/debian
-rm -f /etc/ssh/ssh_host_* /etc/hostname /etc/apt/apt.conf.d/docker-clean
+rm -f /etc/ssh/ssh_host_* /etc/hostname /etc/nftables.conf /etc/apt/apt.conf.d/docker-clean
 systemctl disable -q apt-cacher-ng.service apt-daily.timer apt-daily-upgrade.timer
 systemctl mask -q systemd-modules-load.service systemd-udevd.service systemd-timesyncd.service systemd-resolved.service
 echo force-unsafe-io >/etc/dpkg/dpkg.cfg.d/unsafe-io
@@ -275,8 +278,21 @@ def ensure_key(path: pathlib.Path) -> str:
     return path.with_suffix(".pub").read_text()
 
 
-def seed(name: str, address: str, hostkey: pathlib.Path, authorized_keys: str, proxy: str) -> bytes:
-    """What cloud-init would give a virtual machine, as a tar archive: its keys, its name and its package proxy."""
+# Nobody else calls these ports.
+CLOSED_PORTS = """\
+#!/usr/sbin/nft -f
+flush ruleset
+table inet closed {
+  chain in {
+    type filter hook input priority filter
+    iifname != lo tcp dport { %s } ct state new drop
+  }
+}
+"""
+
+
+def seed(name: str, address: str, hostkey: pathlib.Path, authorized_keys: str, proxy: str, closed_ports: t.Sequence[int] = ()) -> bytes:
+    """What cloud-init would give a virtual machine, as a tar archive: its keys, its name, its package proxy and its packet filter."""
     short = name.split(".")[0]
     files = {
         "etc/hosts": (f"127.0.0.1 localhost\n{address} {name} {short}\n", 0o644, 0),
@@ -285,6 +301,8 @@ def seed(name: str, address: str, hostkey: pathlib.Path, authorized_keys: str, p
         "etc/ssh/ssh_host_ed25519_key.pub": (hostkey.with_suffix(".pub").read_text(), 0o644, 0),
         "home/debian/.ssh/authorized_keys": (authorized_keys, 0o600, 1000),
     }
+    if closed_ports:
+        files["etc/nftables.conf"] = (CLOSED_PORTS % ", ".join(map(str, closed_ports)), 0o755, 0)
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as archive:
         for path, (text, mode, owner) in files.items():
@@ -322,7 +340,8 @@ def plant(name: str, archive: bytes) -> None:
     podman("exec", "--interactive", name, "tar", "--extract", "--directory=/", input=archive, text=False)
     # The package lists count as old however young the image is: they are empty.
     script = "chown -R debian: /home/debian/.ssh && chmod 700 /home/debian/.ssh && touch --date @0 /var/lib/apt/lists"
-    podman("exec", name, "sh", "-c", f"{script} && systemctl reset-failed ssh && systemctl restart ssh")
+    filter_ports = "{ [ ! -e /etc/nftables.conf ] || systemctl enable --quiet --now nftables; }"
+    podman("exec", name, "sh", "-c", f"{script} && systemctl reset-failed ssh && systemctl restart ssh && {filter_ports}")
 
 
 def ensure_node(settings: dict, name: str, variables: dict, proxy: str) -> bool:
@@ -340,7 +359,7 @@ def ensure_node(settings: dict, name: str, variables: dict, proxy: str) -> bool:
     else:
         podman("start", name)
     if not is_seeded(name):
-        plant(name, seed(name, address, hostkey, ensure_key(KEY), proxy))
+        plant(name, seed(name, address, hostkey, ensure_key(KEY), proxy, variables.get("sandbox_closed_ports", [])))
     wait_for_ssh(name, address)
     return new
 

@@ -313,7 +313,7 @@ def _output(where: str, output: dict[str, t.Any], config: _gridmap.Config) -> t.
         "all_accounts": ("grid_mapfile",),
         "fqan": ("arc_authgroup",),
         "issuer": ("scitokens_mapfile",),
-        "pool": ("gridmapdir",),
+        "pool": ("gridmapdir", "xrootd_authfile"),
         "gridmapdir": ("grid_mapfile", "condor_mapfile"),
     }
     for option, kinds in only.items():

@@ -56,7 +56,7 @@ def render(output: _gridmap.Config, config: _gridmap.Config, made: _gridmap.Tabl
     if kind == "arc_banned":
         return _authgroup(dn for vo in made.vos for dn in vo.kept_out)
     if kind == "xrootd_authfile":
-        return _authfile(wanted)
+        return _authfile(wanted, output["pool"])
     if kind == "scitokens_mapfile":
         return _name_mapfile(output["issuer"], wanted)
     return _json(made)
@@ -144,7 +144,7 @@ def _condor_quote(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _authfile(wanted: list[_gridmap.Config]) -> Rendered:
+def _authfile(wanted: list[_gridmap.Config], pool: list[str]) -> Rendered:
     """XRootD's authorization database. An id may have only one record, in which the first path that fits counts.
 
     Members are known by the account that they are mapped to, or by what VOMS says. A group or role without its VO would be that of
@@ -160,7 +160,10 @@ def _authfile(wanted: list[_gridmap.Config]) -> Rendered:
             else:
                 accounts = [vo["account"], *(one["account"] for one in vo["roles"])]
                 ids = [("o", vo["name"])]
-            ids += [("u", account) for account in accounts if account and not account.startswith(".")]
+            for account in filter(None, accounts):
+                # Whoever has leased one of a pool is mapped to it.
+                names = [name for name in pool if re.fullmatch(re.escape(account[1:]) + "[0-9]+", name)] if account.startswith(".") else [account]
+                ids += [("u", name) for name in names]
             for one in dict.fromkeys(ids):
                 paths = rights.setdefault(one, {})
                 # What is said about it twice is as much as the stronger says.

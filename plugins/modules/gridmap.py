@@ -306,7 +306,7 @@ options:
         description: The issuer that a V(scitokens_mapfile) is for.
         type: str
       pool:
-        description: Names of all pool accounts, for V(gridmapdir).
+        description: Names of all pool accounts, for V(gridmapdir) and V(xrootd_authfile).
         type: list
         elements: str
         default: []

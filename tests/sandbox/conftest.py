@@ -24,9 +24,10 @@ SITE = "inventories/sandbox"
 CONTROLLER = "ctl.grid.test"
 LOGIN = "login.grid.test"
 WORKERS = ["wn1.grid.test", "wn2.grid.test"]
-SERVICES = ["munge", "mariadb", "slurmdbd", "slurmctld", "slurmd", "sackd", "arc-arex*", "chrony", "nfs-server", "nfs-ganesha"]
+SERVICES = ["munge", "mariadb", "slurmdbd", "slurmctld", "slurmd", "sackd", "arc-arex*", "chrony", "nfs-server", "nfs-ganesha",
+            "condor", "xrootd@*", "squid", "sandbox-issuer"]  # fmt: skip
 # What must be as it was when the suite is done.
-FILES = "/etc/hosts /etc/passwd /etc/group /etc/munge /etc/slurm /etc/default/slurmd /etc/default/sackd /etc/systemd/system /usr/local/sbin /etc/arc.conf"
+FILES = "/etc/hosts /etc/passwd /etc/group /etc/munge /etc/slurm /etc/default/slurmd /etc/default/sackd /etc/systemd/system /usr/local/sbin /etc/arc.conf /etc/condor /etc/xrootd /etc/squid"
 
 
 class Run(t.NamedTuple):

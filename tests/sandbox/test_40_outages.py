@@ -51,12 +51,12 @@ def unmounted(site):
 
 def test_a_worker_without_its_mounts_takes_no_job_and_comes_back_by_itself(site, job, unmounted):
     site.wait("the health check drains it", lambda: "DRAIN" in site.nodes()[NODE]["state"], 30)
-    assert site.nodes()[NODE]["reason"] == "elastigrid.site: not mounted: /shared"
+    assert site.nodes()[NODE]["reason"] == "elastigrid.site: not ready: /shared is not mounted"
     waiting = job("true", f"--nodelist={NODE}")
 
     refused = site.run(*site.ssh_words, WORKER, "sudo systemctl restart slurmd", check=False)
     assert refused.returncode != 0
-    assert "not mounted: /shared" in site.ssh(WORKER, "sudo journalctl --quiet --unit slurmd --lines 20 --output cat")
+    assert "not ready: /shared is not mounted" in site.ssh(WORKER, "sudo journalctl --quiet --unit slurmd --lines 20 --output cat")
     assert "slurmd.service" not in site.main_pids([WORKER])[WORKER]
     assert waiting.state == "PENDING"
 
@@ -69,7 +69,7 @@ def test_a_worker_without_its_mounts_takes_no_job_and_comes_back_by_itself(site,
 def test_a_playbook_stops_at_a_worker_without_its_mounts(site, unmounted):
     run = site.play("--limit", WORKER)
     assert run.code != 0
-    assert "not mounted: /shared" in run.output
+    assert "not ready: /shared is not mounted" in run.output
 
 
 def test_the_drain_of_an_administrator_stays(site, unmounted):

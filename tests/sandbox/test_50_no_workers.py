@@ -20,9 +20,9 @@ def without_workers(site):
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(ROOT / SITE, place)
     hosts = yaml.safe_load((place / "hosts.yml").read_text())
-    hosts["all"]["children"]["slurm_worker"]["hosts"] = {}
     for worker in WORKERS:
-        del hosts["all"]["hosts"][worker]
+        for group in (hosts["all"], *(hosts["all"]["children"][name] for name in ("slurm_worker", "condor_startd"))):
+            del group["hosts"][worker]
     (place / "hosts.yml").write_text(yaml.safe_dump(hosts))
     yield str(place.relative_to(ROOT))
     shutil.rmtree(place)

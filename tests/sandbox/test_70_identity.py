@@ -105,13 +105,13 @@ def servers(site):
 def test_a_source_that_never_answered_is_an_error_that_names_it(site):
     run = site.play(playbook=PLAY, inventories=VOS)
     assert run.code != 0
-    assert re.search(r"iam.*https://login\.grid\.test:9443", "\n".join(run.errors)), run.errors
+    assert re.search(r"iam.*https://login\.grid\.test:9453", "\n".join(run.errors)), run.errors
 
 
 def test_members_are_let_in_with_the_account_of_their_vo_and_no_others(site):
     site.ssh(LOGIN, f"sudo systemctl reset-failed vo-server 2>/dev/null; sudo systemd-run --collect --unit vo-server python3 {PLACE}/vo_server.py")
     site.wait("the servers answer", lambda: "Verification: OK" in site.ssh(
-        LOGIN, "openssl s_client -brief -CApath /etc/grid-security/certificates -connect login.grid.test:9444 </dev/null 2>&1", check=False), 20)
+        LOGIN, "openssl s_client -brief -CApath /etc/grid-security/certificates -connect login.grid.test:9454 </dev/null 2>&1", check=False), 20)
     site.play(playbook=PLAY, inventories=VOS).succeeded()
     assert accounts(site) == expected()
 

@@ -41,7 +41,7 @@ def test_a_job_within_its_memory_is_not(on, node):
 def test_a_worker_without_its_mount_drains_and_comes_back_by_itself(on, node, until):
     on("vm2", "umount --lazy /shared")
     until("the worker drains", lambda: node().startswith("drained "))
-    assert "not mounted: /shared" in node()
+    assert "not ready: /shared is not mounted" in node()
     on("vm2", "mount /shared")
     until("the worker is idle again", lambda: node() == "idle none")
 

@@ -44,6 +44,11 @@ def _database(variables: dict[str, t.Any]) -> t.Iterator[str]:
             yield f"act_config.db lacks {', '.join(missing)}, must have all of them while act_database is external"
         if db.get("port"):
             yield from port("act_config.db.port", db["port"])
+        if bool(db.get("ssl_ca")) == bool(db.get("ssl_disabled")):
+            yield (
+                f"act_config.db has {'both' if db.get('ssl_ca') else 'neither'} of ssl_ca and ssl_disabled, must have one: the CA of the database "
+                "server's certificate, or true in a network that nobody listens to"
+            )
     elif db:
         yield "act_config.db is set, must not be while act_database is mariadb: the role makes it"
     for key in OURS:

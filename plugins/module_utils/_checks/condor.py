@@ -33,7 +33,7 @@ def check(variables: dict[str, t.Any], groups: dict[str, list[str]], group_names
         *_hosts(variables, groups),
         *directives("condor_config", variables.get("condor_config", {}), OWNED),
         *_values(variables),
-        *_other_pools(variables),
+        *_other_pools(variables, groups),
     ]
 
 
@@ -71,7 +71,7 @@ def _values(variables: dict[str, t.Any]) -> t.Iterator[str]:
         yield f"condor_revoke_before is {variables['condor_revoke_before']}, must be in the past: new tokens would be worthless too"
 
 
-def _other_pools(variables: dict[str, t.Any]) -> t.Iterator[str]:
+def _other_pools(variables: dict[str, t.Any], groups: dict[str, list[str]]) -> t.Iterator[str]:
     for path, name in each("condor_flock_from", variables.get("condor_flock_from", [])):
         if not DOMAIN.fullmatch(name) or name in IDENTITIES:
             yield f"{path} is {show(name)}, must be made of letters, digits, - and ., and be none of {', '.join(IDENTITIES)}"
@@ -80,7 +80,10 @@ def _other_pools(variables: dict[str, t.Any]) -> t.Iterator[str]:
     for path, pool in each("condor_flock_to", pools):
         if "." not in pool["manager"]:
             yield f"{path}.manager is {show(pool['manager'])}, must be a full host name such as cm.example.org"
-        yield from token(f"{path}.token", pool["token"], ["ADVERTISE_SCHEDD"], time.time())
+        if pool.get("token") is not None:
+            yield from token(f"{path}.token", pool["token"], ["ADVERTISE_SCHEDD"], time.time())
+        elif pool["manager"] not in groups.get("condor_manager", []):
+            yield f"{path} has no token: must have one, since {pool['manager']} is not in the group condor_manager, where it could be read"
     for name, route in variables.get("condor_routes", {}).items():
         if not re.fullmatch(r"\w+", str(name)) or not isinstance(route, str):
             yield f"condor_routes.{name} is {show(route)}, must be a text, and its name made of letters, digits and _"

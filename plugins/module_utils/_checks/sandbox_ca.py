@@ -20,6 +20,10 @@ def _errors(variables: dict[str, t.Any], groups: dict[str, list[str]]) -> t.Iter
     if host is not None and host not in groups.get("all", []):
         yield f"sandbox_ca_host is {show(host)}, must be a host of this inventory"
 
+    issuer = variables.get("sandbox_ca_issuer")
+    if issuer and issuer not in groups.get("all", []):
+        yield f"sandbox_ca_issuer is {show(issuer)}, must be a host of this inventory"
+
     base = variables.get("sandbox_ca_base")
     if base is not None and not is_name(base):
         yield f'sandbox_ca_base is {show(base)}, must be like /DC=org/O=Name, with none of / = " \\ in a value'

@@ -29,6 +29,7 @@ SPEC: dict[str, dict[str, t.Any]] = {
             "home": {"type": "path"},
         },
     },
+    "site_cache_endpoints": {"type": "list", "elements": "str"},
     # What the inventory plugin says of each host.
     "site_volumes": {
         "type": "list",

@@ -21,6 +21,28 @@ def arc(module):
             setattr(module, flat, getattr(owner, method))
 
 
+def login(db):
+    """How to log in to the database. One on another host shows a certificate for its name, unless told otherwise."""
+    arguments = {"user": db.user, "password": db.password}
+    if db.host:
+        arguments |= {"host": db.host, "port": db.port}
+    if db.ssl_ca:
+        arguments |= {"ssl_ca": db.ssl_ca, "ssl_verify_cert": True, "ssl_verify_identity": True}
+    elif db.host:
+        arguments |= {"ssl_disabled": True}
+    return arguments | {"database": db.name}
+
+
+def database(module):
+    """aCT speaks to a database on another host unencrypted."""
+    from act.common.aCTConfig import aCTConfigARC
+
+    def connect(self, dbname=None):
+        self.conn = module.mysql.connect(**login(aCTConfigARC().db) | {"database": dbname})
+
+    module.aCTDBMySQL._connect = connect
+
+
 def rest(module):
     """aCT does not ask who the server is to which it delegates a proxy."""
     import ssl
@@ -82,7 +104,14 @@ def prometheus(module):
     module.REGISTRY.register = lambda collector: register(Ending(collector))
 
 
-REPAIRS = {"arc": arc, "act.arc.aCTDBArc": jobs, "act.arc.rest": rest, "act.client.clientdb": clientdb, "prometheus_client.core": prometheus}
+REPAIRS = {
+    "arc": arc,
+    "act.arc.aCTDBArc": jobs,
+    "act.arc.rest": rest,
+    "act.client.clientdb": clientdb,
+    "act.db.aCTDBMySQL": database,
+    "prometheus_client.core": prometheus,
+}
 
 
 class Finder(importlib.abc.MetaPathFinder):

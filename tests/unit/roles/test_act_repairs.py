@@ -63,6 +63,47 @@ def test_a_collector_that_raises_stop_iteration_ends_and_another_error_is_seen(r
         list(registered[1].collect())
 
 
+class Section(dict):
+    """As aCT reads its configuration: what is not there is false."""
+
+    def __getattr__(self, name):
+        return self.get(name, {})
+
+
+HERE = {"user": "act", "password": "secret", "name": "act"}
+THERE = HERE | {"host": "db.example.org", "port": 3306}
+LOGIN = {"user": "act", "password": "secret", "database": "act"}
+
+
+@pytest.mark.parametrize(
+    ("db", "arguments"),
+    [
+        (HERE, {}),
+        (THERE | {"ssl_disabled": True}, {"host": "db.example.org", "port": 3306, "ssl_disabled": True}),
+        (
+            THERE | {"ssl_ca": "/ca.pem"},
+            {"host": "db.example.org", "port": 3306, "ssl_ca": "/ca.pem", "ssl_verify_cert": True, "ssl_verify_identity": True},
+        ),
+    ],
+)
+def test_a_database_elsewhere_shows_a_certificate_for_its_name(repairs, monkeypatch, db, arguments):
+    assert repairs.login(Section(db)) == LOGIN | arguments
+    config = types.SimpleNamespace(aCTConfigARC=lambda: types.SimpleNamespace(db=Section(db)))
+    for name in ("act", "act.common", "act.common.aCTConfig"):
+        monkeypatch.setitem(sys.modules, name, config)
+
+    class Database:
+        pass
+
+    # aCT gives no name where it is about to make the database.
+    repairs.database(types.SimpleNamespace(aCTDBMySQL=Database, mysql=types.SimpleNamespace(connect=lambda **given: given)))
+    database = Database()
+    database._connect("act")
+    assert database.conn == LOGIN | arguments
+    database._connect()
+    assert database.conn == LOGIN | arguments | {"database": None}
+
+
 def test_a_repair_is_called_when_its_module_is_loaded(tmp_path):
     (tmp_path / "arc.py").write_text("class Logger:\n    getRootLogger = staticmethod(lambda: 'root')\n\n\nclass JobDescription:\n    Parse = None\n")
     (tmp_path / "act_repairs.py").write_text(FILE.read_text())

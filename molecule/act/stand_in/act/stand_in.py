@@ -17,9 +17,12 @@ TABLES = {
 }
 
 
+LOGIN = ("user", "password", "host", "port", "ssl_ca", "ssl_disabled")
+
+
 def connect():
     db = aCTConfigARC().db
-    return mysql.connector.connect(user=db.user, password=db.password, database=db.name)
+    return mysql.connector.connect(database=db.name, **{key: db[key] for key in LOGIN if key in db})
 
 
 def bootstrap():

@@ -10,7 +10,7 @@ from ansible_collections.elastigrid.site.plugins.module_utils._checks.act import
 
 COMMIT = "a54fdb6cf66531260a15c79febf2c77e009e0dd5"
 SITE = {"name": "ce.example.org", "endpoint": "https://ce.example.org/main"}
-DB = {"host": "db.example.org", "port": 3306, "user": "act", "password": "secret", "name": "act"}
+DB = {"host": "db.example.org", "port": 3306, "user": "act", "password": "secret", "name": "act", "ssl_ca": "/etc/ssl/db.pem"}
 RIGHT = {
     "act_source": "https://github.com/ARCControlTower/aCT",
     "act_version": COMMIT,
@@ -34,6 +34,7 @@ def errors(**variables):
         {"act_sites": [SITE | {"endpoint": "https://ce.example.org:8443/arex/main", "maxjobs": 1, "submitters": 5, "status": "offline"}]},
         {"act_config": {"monitor": {"prometheusport": 8001}, "voms": {"vo": "atlas", "roles": ["pilot"]}}},
         {"act_database": "external", "act_config": {"db": DB}},
+        {"act_database": "external", "act_config": {"db": {key: value for key, value in DB.items() if key != "ssl_ca"} | {"ssl_disabled": True}}},
         {"act_proxy_cert": "/etc/robot.pem", "act_proxy_key": "/etc/robot.key", "act_proxy_hours": 2},
     ],
 )
@@ -58,7 +59,10 @@ def test_what_is_right_passes(variables):
         ({"act_config": {"db": DB}}, "act_config.db is set, must not be while act_database is mariadb"),
         ({"act_config": {"sites": {}}}, "act_config.sites is the role's business, must not be set: use act_sites"),
         ({"act_config": {"monitor": {"prometheusport": "x"}}}, "act_config.monitor.prometheusport is"),
-        ({"act_database": "external"}, "act_config.db lacks host, port, user, password, name"),
+        ({"act_database": "external", "act_config": {"db": {"ssl_disabled": True}}}, "act_config.db lacks host, port, user, password, name"),
+        ({"act_database": "external", "act_config": {"db": DB | {"port": "x"}}}, "act_config.db.port is"),
+        ({"act_database": "external", "act_config": {"db": DB | {"ssl_ca": ""}}}, "act_config.db has neither of ssl_ca and ssl_disabled"),
+        ({"act_database": "external", "act_config": {"db": DB | {"ssl_disabled": True}}}, "act_config.db has both of ssl_ca and ssl_disabled"),
         ({"act_proxy_cert": "/etc/robot.pem"}, "act_proxy_cert and act_proxy_key go together"),
         ({"act_proxy_hours": 97}, "act_proxy_hours is 97, must be in 2..96"),
         ({"act_proxy_warn_days": 0}, "act_proxy_warn_days is 0, must be at least 1"),

@@ -107,6 +107,11 @@ def test_a_ban_of_the_site_is_in_the_list_of_each_vo():
     assert lines(made) == [f'"{JOE}"']
 
 
+def test_authfile_has_the_accounts_of_pools():
+    vos = [{"name": "v", "account": ".v", "areas": [{"path": "/d"}]}]
+    assert lines(render("xrootd_authfile", vos=vos, pool=["v001", "v002", "vx1", "w001"])) == ["o v /d rl", "u v001 /d rl", "u v002 /d rl"]
+
+
 def test_authfile_of_xrootd():
     assert lines(render("xrootd_authfile")) == [
         "= fqan1 o: atlas g: /atlas r: production",

@@ -1,0 +1,142 @@
+# Copyright (c) 2026, the elastigrid.site authors
+# GNU General Public License v3.0-or-later (see LICENSES/GPL-3.0-or-later.txt)
+"""Caches as the role xrootd_cache makes them, with its own settings and with those of others, beside the origin itself.
+
+Everything is on one bridge and in the page cache, so that what is compared is what the programs do. Fails if a client does, never for a time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import typing as t
+
+import pytest
+from conftest import ROOT, table
+
+PLACE = ROOT / "tests" / "benchmarks" / "xrootd_cache"
+LARGE_MIB, PART_MIB = 512, 64
+FILES = {LARGE_MIB: "large", PART_MIB: "part"}
+# Clients, and the MiB of the file that each reads.
+WHOLE = {1: LARGE_MIB, 8: LARGE_MIB, 64: PART_MIB}
+ROUNDS = int(os.environ.get("BENCHMARK_ROUNDS", "5"))
+# Clients at once, and how many of the jobs of each read files that no one has read.
+READERS, NEW, AGAIN = 4, 3, 1
+ORIGIN, CACHE, CLIENT = "origin.xb.test", "cache.xb.test", "client.xb.test"
+NEAR = {"origin": f"{ORIGIN}:1094", "ours": f"{CACHE}:1094", "osg": f"{CACHE}:1095", "xrootd": f"{CACHE}:1096"}
+# Their ways to the origin.
+RELAYS = {"ours": 2101, "osg": 2102, "xrootd": 2103, "origin": 2104}
+FAR = NEAR | {"origin": f"{ORIGIN}:2104"}
+NAMES = {"origin": "the origin itself", "ours": "cache, this role", "osg": "cache, OSG's settings", "xrootd": "cache, XRootD's defaults"}
+
+
+class Nodes:
+    inventory = str(PLACE / "hosts.yml")
+
+    def run(self, *command: str) -> None:
+        environment = os.environ | {"ANSIBLE_NOCOLOR": "1"}
+        done = subprocess.run(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, text=True, capture_output=True, check=False)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+    def sh(self, host: str, script: str) -> str:
+        ssh = ["ssh", "-F", str(ROOT / ".sandbox" / "xrootdb" / "ssh_config"), host, "sudo bash -e -o pipefail"]
+        done = subprocess.run(ssh, input=script, text=True, capture_output=True, check=False)
+        assert done.returncode == 0, f"on {host}:\n{script}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+        return done.stdout.strip()
+
+    def reads(self, *words: t.Any) -> dict[str, float]:
+        return json.loads(self.sh(CLIENT, f"reads.py {' '.join(map(str, words))}"))
+
+    def relay(self, milliseconds: float) -> None:
+        """The origin is so far away, one way."""
+        ports = " ".join(map(str, RELAYS.values()))
+        self.sh(ORIGIN, f"systemctl stop relay 2>/dev/null || true; systemd-run --quiet --unit relay relay.py {milliseconds} 1094 {ports}")
+        # The caches have to notice.
+        self.sh(CACHE, "systemctl restart 'xrootd@*'")
+        self.sh(CLIENT, "".join(f"timeout 60 sh -c 'until xrdfs {server} query config version; do sleep 1; done' >/dev/null 2>&1\n" for server in FAR.values()))
+
+    def asked(self) -> dict[str, int]:
+        """Bytes that came from the origin, by way."""
+        ports = "; ".join(f"cat </dev/tcp/127.0.0.1/{port + 1000}" for port in RELAYS.values())
+        return dict(zip(RELAYS, map(int, self.sh(ORIGIN, ports).split())))
+
+
+@pytest.fixture(scope="module")
+def nodes() -> t.Iterator[Nodes]:
+    made = Nodes()
+    try:
+        made.run("tools/sandbox.py", "up", "-i", made.inventory)
+        made.run("ansible-playbook", "-i", made.inventory, str(PLACE / "converge.yml"))
+        # Names of their own for the same bytes are files of their own for a cache.
+        files = f"""
+            cd /srv/xrootd/store
+            head -c {LARGE_MIB}M /dev/urandom >large
+            head -c {PART_MIB}M large >part
+            chown xrootd: large part
+            sha256sum <large
+        """
+        checksum = made.sh(ORIGIN, files)
+        made.relay(0)
+        for server in NEAR.values():
+            assert made.sh(CLIENT, f"xrdcp --silent root://{server}//store/large - | sha256sum; xrdcp --silent root://{server}//store/part /dev/null") == checksum
+        made.sh(CACHE, "".join(f"for file in large part; do xrootd-cache-check {name} /store/$file hit >&2; done\n" for name in NEAR if name != "origin"))
+        yield made
+    finally:
+        if "BENCHMARK_KEEP" not in os.environ:
+            made.run("tools/sandbox.py", "destroy", "-i", made.inventory)
+
+
+def turns(number: int) -> list[str]:
+    """The ways in another order each round, so that none of them is always the first."""
+    ways = list(NEAR)
+    return ways[number % len(ways) :] + ways[: number % len(ways)]
+
+
+def test_what_is_cached(nodes: Nodes, report: list[str]) -> None:
+    rows = []
+    for clients, mib in WHOLE.items():
+        took: dict[str, list[float]] = {way: [] for way in NEAR}
+        for number in range(ROUNDS):
+            for way in turns(number):
+                took[way].append(nodes.reads("whole", clients, f"root://{NEAR[way]}//store/{FILES[mib]}")["seconds"])
+        direct = statistics.median(took["origin"])
+        for way, seconds in took.items():
+            middle = statistics.median(seconds)
+            rows.append((clients, mib, NAMES[way], middle, round(mib * clients / middle), f"{direct / middle:.2f}", spread(seconds)))
+    report += ["### A file that is in the cache, read by xrdcp from one to many times at once", ""]
+    report += table(("clients", "MiB each", "from", "s (median)", "MiB/s", "of the origin's rate", "s (all)"), *rows)
+    ours = {clients: float(ratio) for clients, _mib, name, _middle, _rate, ratio, _all in rows if name == NAMES["ours"]}
+    report += [f"Goal, at least 0.9 of the origin's rate: {'met' if min(ours.values()) >= 0.9 else 'not met'} ({', '.join(f'{ratio:.2f}' for ratio in ours.values())}).", ""]
+
+
+@pytest.mark.parametrize("milliseconds", [0, 10])
+def test_what_is_mostly_not_cached(nodes: Nodes, report: list[str], milliseconds: int) -> None:
+    nodes.relay(milliseconds)
+    took: dict[str, list[float]] = {way: [] for way in FAR}
+    moved: dict[str, list[float]] = {way: [] for way in FAR}
+    read = set()
+    for number in range(ROUNDS):
+        names = [f"part-{milliseconds}-{number}-{file}" for file in range(READERS * NEW)]
+        nodes.sh(ORIGIN, "cd /srv/xrootd/store && rm -f part-* && for name in " + " ".join(names) + "; do ln part $name; done")
+        jobs = [("first", name) for name in names] + [("again", name) for name in names[: READERS * AGAIN]]
+        for way in turns(number):
+            before = nodes.asked()[way]
+            answer = nodes.reads("some", READERS, *(f"{seed}-{name}=root://{FAR[way]}//store/{name}" for seed, name in jobs))
+            took[way].append(answer["seconds"])
+            read.add(answer["bytes"])
+            # What is read ahead comes later.
+            moved[way].append((nodes.asked()[way] - before) / answer["bytes"])
+        nodes.sh(CACHE, """find /var/cache/xrootd -name 'part-*' -type l -exec sh -c 'for link; do rm "$(readlink "$link")" "$link"; done' - {} +; sync""")
+    where = f"{2 * milliseconds} ms away" if milliseconds else "on the same bridge"
+    report += [f"### Baskets out of {READERS * NEW} files of {PART_MIB} MiB that are not in the cache, and again out of a third of them; the origin {where}", ""]
+    direct = statistics.median(took["origin"])
+    rows = [
+        (NAMES[way], statistics.median(took[way]), f"{direct / statistics.median(took[way]):.2f}", f"{statistics.median(moved[way]):.1f}", spread(took[way])) for way in FAR
+    ]
+    report += table(("from", "s (median)", "of the origin's rate", "bytes from the origin per byte read", "s (all)"), *rows)
+
+
+def spread(seconds: list[float]) -> str:
+    return ", ".join(f"{one:.1f}" for one in seconds)
