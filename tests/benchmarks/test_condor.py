@@ -35,6 +35,8 @@ CYCLE = {"NEGOTIATOR_INTERVAL": 5, "NEGOTIATOR_MIN_INTERVAL": 2, "NEGOTIATOR_CYC
 SIZE = {"NUM_CPUS": SLOTS, "MEMORY": 4000}
 
 BARE = """\
+echo "10.89.96.12 cm.bare.test
+10.89.96.22 wn.bare.test" >>/etc/hosts
 printf '#!/bin/sh\\nexit 101\\n' >/usr/sbin/policy-rc.d && chmod 755 /usr/sbin/policy-rc.d
 apt-get -qq update </dev/null
 DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install condor </dev/null
