@@ -104,10 +104,10 @@ def test_what_is_cached(nodes: Nodes, report: list[str]) -> None:
         direct = statistics.median(took["origin"])
         for way, seconds in took.items():
             middle = statistics.median(seconds)
-            rows.append((clients, mib, NAMES[way], middle, round(mib * clients / middle), f"{direct / middle:.2f}", spread(seconds)))
+            rows.append((clients, mib, NAMES[way], middle, round(mib * clients / middle), bar(direct / middle), spread(seconds)))
     report += ["### A file that is in the cache, read by xrdcp from one to many times at once", ""]
     report += table(("clients", "MiB each", "from", "s (median)", "MiB/s", "of the origin's rate", "s (all)"), *rows)
-    ours = {clients: float(ratio) for clients, _mib, name, _middle, _rate, ratio, _all in rows if name == NAMES["ours"]}
+    ours = {clients: float(ratio.split()[0]) for clients, _mib, name, _middle, _rate, ratio, _all in rows if name == NAMES["ours"]}
     report += [f"Goal, at least 0.9 of the origin's rate: {'met' if min(ours.values()) >= 0.9 else 'not met'} ({', '.join(f'{ratio:.2f}' for ratio in ours.values())}).", ""]
 
 
@@ -134,7 +134,7 @@ def test_what_is_not_cached(nodes: Nodes, report: list[str], milliseconds: int) 
     report += [f"### What is not in the cache; the origin {where}", ""]
     report += [f"{READERS} clients at once: baskets out of {len(parts)} files of {PART_MIB} MiB, and others out of a third of them again.", ""]
     some = {way: statistics.median(seconds) for way, seconds in took["some"].items()}
-    rows = [(NAMES[way], some[way], f"{some['origin'] / some[way]:.2f}", f"{statistics.median(moved[way]):.1f}", spread(took["some"][way])) for way in SERVERS]
+    rows = [(NAMES[way], some[way], bar(some["origin"] / some[way]), f"{statistics.median(moved[way]):.1f}", spread(took["some"][way])) for way in SERVERS]
     report += table(("from", "s (median)", "of the origin's rate", "bytes from the origin per byte read", "s (all)"), *rows)
     met = "met" if some["ours"] < min(some["osg"], some["xrootd"]) else "not met"
     report += [f"Goal, faster than with the settings of both others: {met} ({some['osg'] / some['ours']:.2f} and {some['xrootd'] / some['ours']:.2f} of their rates).", ""]
@@ -142,9 +142,14 @@ def test_what_is_not_cached(nodes: Nodes, report: list[str], milliseconds: int) 
     whole = {way: statistics.median(seconds) for way, seconds in took["whole"].items()}
     report += table(
         ("from", "s (median)", "of the origin's rate", "s (all)"),
-        *((NAMES[way], whole[way], f"{whole['origin'] / whole[way]:.2f}", spread(took["whole"][way])) for way in SERVERS),
+        *((NAMES[way], whole[way], bar(whole["origin"] / whole[way]), spread(took["whole"][way])) for way in SERVERS),
     )
 
 
 def spread(seconds: list[float]) -> str:
     return ", ".join(f"{one:.1f}" for one in seconds)
+
+
+def bar(ratio: float) -> str:
+    """The number, and as many blocks as it has tenths."""
+    return f"{ratio:.2f} {'█' * round(10 * ratio)}"
