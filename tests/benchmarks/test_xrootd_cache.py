@@ -17,7 +17,8 @@ import pytest
 from conftest import ROOT, table
 
 PLACE = ROOT / "tests" / "benchmarks" / "xrootd_cache"
-LARGE_MIB, PART_MIB = 512, 64
+LARGE_MIB = int(os.environ.get("BENCHMARK_MIB", "512"))
+PART_MIB = LARGE_MIB // 8
 FILES = {LARGE_MIB: "large", PART_MIB: "part"}
 # Clients, and the MiB of the file that each reads.
 WHOLE = {1: LARGE_MIB, 8: LARGE_MIB, 64: PART_MIB}
@@ -27,10 +28,16 @@ READERS, NEW, AGAIN = 4, 3, 1
 ORIGIN, FAR, CACHE, CLIENT = "origin.xb.test", "far.xb.test", "cache.xb.test", "client.xb.test"
 ADDRESSES = {ORIGIN: "10.89.95.11", FAR: "10.89.95.12"}
 # The origin in both places is way.xb.test for caches and clients.
-SERVERS = {"origin": "way.xb.test:1094", "ours": f"{CACHE}:1094", "osg": f"{CACHE}:1095", "xrootd": f"{CACHE}:1096"}
+SERVERS = {"origin": "way.xb.test:1094", "ours": f"{CACHE}:1094", "parts": f"{CACHE}:1097", "osg": f"{CACHE}:1095", "xrootd": f"{CACHE}:1096"}
 # So that the disk does not fill: links of the namespace, and what they lead to.
 FORGET = """find /var/cache/xrootd \\( -name 'part-*' -o -name 'large-*' \\) -type l -exec sh -c 'for link; do rm "$(readlink "$link")" "$link"; done' - {} +; sync"""
-NAMES = {"origin": "the origin itself", "ours": "cache, this role", "osg": "cache, OSG's settings", "xrootd": "cache, XRootD's defaults"}
+NAMES = {
+    "origin": "the origin itself",
+    "ours": "cache, this role",
+    "parts": "cache, this role, 64k and no prefetch",
+    "osg": "cache, OSG's settings",
+    "xrootd": "cache, XRootD's defaults",
+}
 
 
 class Nodes:
