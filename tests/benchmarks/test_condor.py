@@ -96,7 +96,7 @@ for n in $(seq -f W%02g {many}); do
   cat >>/etc/condor/config.d/50-many <<END
 $n = \\$(STARTD)
 ${{n}}_ARGS = -f -local-name $n
-STARTD.$n.NETWORK_HOSTNAME = ${{n,,}}.htcb.test
+${{n}}_ENVIRONMENT = _CONDOR_NETWORK_HOSTNAME=${{n,,}}.htcb.test
 STARTD.$n.STARTD_LOG = \\$(LOG)/StartLog.$n
 STARTD.$n.STARTD_ADDRESS_FILE = \\$(LOG)/.startd_address.$n
 STARTD.$n.EXECUTE = /var/lib/condor/execute/$n
