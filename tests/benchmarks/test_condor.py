@@ -35,6 +35,8 @@ CYCLE = {"NEGOTIATOR_INTERVAL": 5, "NEGOTIATOR_MIN_INTERVAL": 2, "NEGOTIATOR_CYC
 SIZE = {"NUM_CPUS": SLOTS, "MEMORY": 4000}
 
 BARE = """\
+echo "10.89.96.12 cm.bare.test
+10.89.96.22 wn.bare.test" >>/etc/hosts
 printf '#!/bin/sh\\nexit 101\\n' >/usr/sbin/policy-rc.d && chmod 755 /usr/sbin/policy-rc.d
 apt-get -qq update </dev/null
 DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install condor </dev/null
@@ -94,7 +96,7 @@ for n in $(seq -f W%02g {many}); do
   cat >>/etc/condor/config.d/50-many <<END
 $n = \\$(STARTD)
 ${{n}}_ARGS = -f -local-name $n
-STARTD.$n.NETWORK_HOSTNAME = ${{n,,}}.htcb.test
+${{n}}_ENVIRONMENT = _CONDOR_NETWORK_HOSTNAME=${{n,,}}.htcb.test
 STARTD.$n.STARTD_LOG = \\$(LOG)/StartLog.$n
 STARTD.$n.STARTD_ADDRESS_FILE = \\$(LOG)/.startd_address.$n
 STARTD.$n.EXECUTE = /var/lib/condor/execute/$n

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 
 import pytest
@@ -11,6 +12,8 @@ from conftest import CONTROLLER, LOGIN, WORKERS
 
 CACHE, ORIGIN = "cache.grid.test", "store.away.test"
 STORE = "/srv/xrootd/store"
+# Of the workers, in their order.
+ADDRESSES = ["10.89.77.21", "10.89.77.22"]
 ENVIRONMENT = {
     "SITE_CACHE_ENDPOINTS": "root://cache.grid.test:1094",
     "OSG_SQUID_LOCATION": "cache.grid.test:3128",
@@ -61,8 +64,8 @@ def test_jobs_read_what_the_cache_has_while_the_origin_is_down_and_get_an_error_
 
 def test_nobody_can_call_the_worker_behind_nat(site):
     """What verify.yml ran there was called back."""
-    called = {host: site.run(*site.ssh_words, LOGIN, f"timeout 3 bash -c '</dev/tcp/{host}/9618'", check=False).returncode for host in WORKERS}
-    assert called == {WORKERS[0]: 0, WORKERS[1]: 124}
+    called = [site.run(*site.ssh_words, LOGIN, f"timeout 3 bash -c '</dev/tcp/{address}/9618'", check=False).returncode for address in ADDRESSES]
+    assert called == [0, 124]
 
 
 def test_a_worker_takes_no_jobs_while_a_check_of_the_site_fails(site):
@@ -79,3 +82,35 @@ def test_a_worker_takes_no_jobs_while_a_check_of_the_site_fails(site):
         site.ssh(worker, "sudo rm -f /etc/elastigrid/ready.d/test")
     site.wait_for_node(node, "IDLE", seconds=40)
     site.wait("HTCondor gives it jobs", lambda: site.ssh(CONTROLLER, ready).strip() == "true", 120)
+
+
+CERTIFICATE = "_condor_SEC_CLIENT_AUTHENTICATION_METHODS=SSL _condor_AUTH_SSL_CLIENT_CERTFILE=$HOME/.globus/usercert.pem _condor_AUTH_SSL_CLIENT_KEYFILE=$HOME/.globus/userkey.pem"
+TOKEN = "_condor_SEC_CLIENT_AUTHENTICATION_METHODS=SCITOKENS _condor_SCITOKENS_FILE=$HOME/token"
+
+
+def htcondor_takes_one_for(site, credential: str) -> str | None:
+    """The account as which the schedd lets one write."""
+    said = site.ssh(LOGIN, f"{credential} _condor_AUTH_SSL_CLIENT_CADIR=/etc/grid-security/certificates timeout 60 condor_ping -verbose -type schedd WRITE", check=False)
+    mapped = re.search(r"^Remote Mapping: +(\S+)$", said, re.MULTILINE)
+    return mapped[1] if mapped and re.search(r"^Authorized: +TRUE$", said, re.MULTILINE) else None
+
+
+@pytest.mark.parametrize(
+    ("audience", "account"),
+    [("https://login.grid.test:9618", "gridprod@grid.test"), ("login.grid.test:9618", "gridprod@grid.test"), ("https://elsewhere.test:9618", None)],
+)
+def test_htcondor_takes_tokens_that_are_for_its_host(site, audience, account):
+    site.ssh(LOGIN, f"umask 077; /var/lib/sandbox_issuer/issuer.py token {audience} 'condor:/READ condor:/WRITE' >token")
+    assert htcondor_takes_one_for(site, TOKEN) == account
+    site.ssh(LOGIN, "rm token")
+
+
+def test_htcondor_knows_users_by_their_certificates_and_follows_the_mapping(site):
+    mapfile = "/etc/grid-security/condor/mapfile"
+    assert htcondor_takes_one_for(site, CERTIFICATE) == "grid01@grid.test"
+    try:
+        site.ssh(LOGIN, f"sudo cp --preserve {mapfile} {mapfile}.kept; sudo sed -i '/CN=Sandbox User/d' {mapfile}")
+        site.wait("the user is out", lambda: htcondor_takes_one_for(site, CERTIFICATE) is None, 30)
+    finally:
+        site.ssh(LOGIN, f"sudo mv {mapfile}.kept {mapfile}")
+    site.wait("the user is in", lambda: htcondor_takes_one_for(site, CERTIFICATE) == "grid01@grid.test", 30)

@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
 # Copyright (c) 2026, the elastigrid.site authors
 # GNU General Public License v3.0-or-later (see LICENSES/GPL-3.0-or-later.txt)
-"""A way to a server that is as long as one likes: what comes in on one of PORTs goes to TARGET, some milliseconds later, and back.
+"""A long way to a server: what comes in goes to the same port of HOST, some milliseconds later, and what it says comes back as late.
 
-usage: relay.py MILLISECONDS TARGET_PORT PORT...
-Each port tells how many bytes came back from the server so far to whoever connects to it on 127.0.0.1, PORT + 1000.
+usage: relay.py HOST PORT MILLISECONDS
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ import sys
 class Leg(asyncio.Protocol):
     """One end of a connection. What it receives is sent by the other end, `delay` seconds later."""
 
-    def __init__(self, delay: float, counts: collections.Counter, port: int | None) -> None:
-        self.delay, self.counts, self.port = delay, counts, port
+    def __init__(self, delay: float) -> None:
+        self.delay = delay
         self.other: asyncio.Future[asyncio.Transport] = asyncio.get_running_loop().create_future()
         self.waiting: collections.deque[bytes | None] = collections.deque()
 
@@ -26,8 +25,6 @@ class Leg(asyncio.Protocol):
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        if self.port:
-            self.counts[self.port] += len(data)
         self.later(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -45,29 +42,22 @@ class Leg(asyncio.Protocol):
             other.result().write(data)
 
 
-async def main(milliseconds: str, target: str, *ports: str) -> None:
+async def main(host: str, port: str, milliseconds: str) -> None:
     loop = asyncio.get_running_loop()
-    delay, counts = float(milliseconds) / 1000, collections.Counter()
+    tasks: set[asyncio.Task] = set()
 
-    async def join(leg: Leg, port: int) -> None:
-        transport, back = await loop.create_connection(lambda: Leg(delay, counts, port), "127.0.0.1", int(target))
+    async def join(leg: Leg) -> None:
+        transport, back = await loop.create_connection(lambda: Leg(leg.delay), host, int(port))
         back.other.set_result(leg.transport)
         leg.other.set_result(transport)
 
-    def accept(port: int) -> Leg:
-        leg = Leg(delay, counts, None)
-        tasks.add(loop.create_task(join(leg, port)))
+    def accept() -> Leg:
+        leg = Leg(float(milliseconds) / 1000)
+        tasks.add(loop.create_task(join(leg)))
         return leg
 
-    async def tell(port: int, writer: asyncio.StreamWriter) -> None:
-        writer.write(f"{counts[port]}\n".encode())
-        writer.close()
-
-    tasks: set[asyncio.Task] = set()
-    for port in map(int, ports):
-        await loop.create_server(lambda port=port: accept(port), "0.0.0.0", port)
-        await asyncio.start_server(lambda reader, writer, port=port: tell(port, writer), "127.0.0.1", port + 1000)
-    await asyncio.Event().wait()
+    server = await loop.create_server(accept, "0.0.0.0", int(port))
+    await server.serve_forever()
 
 
 if __name__ == "__main__":
