@@ -23,6 +23,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 SITE = "inventories/sandbox"
 CONTROLLER = "ctl.grid.test"
 LOGIN = "login.grid.test"
+CACHE, ORIGIN = "cache.grid.test", "store.away.test"
+STORE = "/srv/xrootd/store"
 WORKERS = ["wn1.grid.test", "wn2.grid.test"]
 # As Slurm and HTCondor call them.
 KNOWN = "store.away.test, wn1, wn1.grid.test, wn2, wn2.grid.test"

@@ -8,10 +8,8 @@ import re
 import shlex
 
 import pytest
-from conftest import CONTROLLER, LOGIN, WORKERS
+from conftest import CACHE, CONTROLLER, LOGIN, ORIGIN, STORE, WORKERS
 
-CACHE, ORIGIN = "cache.grid.test", "store.away.test"
-STORE = "/srv/xrootd/store"
 # Of the workers, in their order.
 ADDRESSES = ["10.89.77.21", "10.89.77.22"]
 ENVIRONMENT = {
