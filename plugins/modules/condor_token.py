@@ -146,7 +146,8 @@ def ask(module: AnsibleModule, said: _condor_token.Claims) -> None:
         hint = (f"; the trust domain there is {domain[1]}" if domain else "") + (f"; {clock}" if clock else "")
         module.fail_json(
             msg=f"{params['path']} was not written: {params['manager']} does not grant {', '.join(params['asks'])} to what was offered, "
-            f"{_condor_token.describe(said)}{hint}. Right manager? Its key, a token that is not revoked, an identity that it knows? It said: {(out + err).strip()}"
+            f"{_condor_token.describe(said)}{hint}. Right manager? Its key, a token that is not revoked, an identity that it knows? "
+            f"It said: {(out + err).strip()}"
         )
     if clock:
         module.fail_json(msg=f"{params['path']} was not written: {clock}. Set the one that is wrong right (NTP), then run this again")

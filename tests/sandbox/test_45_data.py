@@ -98,7 +98,7 @@ def htcondor_takes_one_for(site, credential: str) -> str | None:
     [("https://login.grid.test:9618", "gridprod@grid.test"), ("login.grid.test:9618", "gridprod@grid.test"), ("https://elsewhere.test:9618", None)],
 )
 def test_htcondor_takes_tokens_that_are_for_its_host(site, audience, account):
-    site.ssh(LOGIN, f"umask 077; /var/lib/sandbox_issuer/issuer.py token {audience} 'condor:/READ condor:/WRITE' >token")
+    site.ssh(LOGIN, f"umask 077; python3 /var/lib/sandbox_issuer/issuer.py token {audience} 'condor:/READ condor:/WRITE' >token")
     assert htcondor_takes_one_for(site, TOKEN) == account
     site.ssh(LOGIN, "rm token")
 

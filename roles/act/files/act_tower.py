@@ -44,7 +44,7 @@ def claim(db):
     [(locked,)] = ask(connection, "SELECT GET_LOCK(CONCAT('control tower of ', DATABASE()), 0)")
     [(here,)] = ask(connection, "SELECT SUBSTRING_INDEX(USER(), '@', -1)")
     # One that takes no lock is seen if it logs in under the same account. Connections from this host may be of commands such as actstat.
-    elsewhere = {host.rsplit(":", 1)[0] for _, host in ask(connection, CONNECTIONS)} - {here}
+    elsewhere = {host.rsplit(":", 1)[0] for _id, host in ask(connection, CONNECTIONS)} - {here}
     if elsewhere or not locked:
         where = f"on {', '.join(sorted(elsewhere))}" if elsewhere else "here or under another account"
         raise Refused(f"database {db.name} is used by another control tower, {where}: one database is for one tower")

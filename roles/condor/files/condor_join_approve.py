@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # Copyright (c) 2026, the elastigrid.site authors
 # GNU General Public License v3.0-or-later (see LICENSES/GPL-3.0-or-later.txt)
 """Approves what workers ask for that join with the token of their cloud-init, and nothing else: a token of a worker with the rights of a worker.

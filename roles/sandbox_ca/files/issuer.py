@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026, the elastigrid.site authors
 # GNU General Public License v3.0-or-later (see LICENSES/GPL-3.0-or-later.txt)
 """An issuer of tokens, for tests only: `issuer.py serve` answers for its keys with the certificate of this host, `issuer.py token AUDIENCE SCOPE

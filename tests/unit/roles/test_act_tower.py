@@ -35,8 +35,8 @@ def tower(monkeypatch):
     return module
 
 
-def answers(tables=TABLES, lock=1, here="ce.example.org", connections=()):
-    found = {"SHOW TABLES": tables, "SET SESSION": [], "SELECT GET_LOCK": [(lock,)], "SELECT SUBSTRING_INDEX": [(here,)], "SELECT id, host": connections}
+def answers(tables=None, lock=1, here="ce.example.org", connections=()):
+    found = {"SHOW TABLES": TABLES if tables is None else tables, "SET SESSION": [], "SELECT GET_LOCK": [(lock,)], "SELECT SUBSTRING_INDEX": [(here,)], "SELECT id, host": connections}
     return lambda connection, question: next(answer for start, answer in found.items() if question.startswith(start))
 
 

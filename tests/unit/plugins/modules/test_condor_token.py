@@ -17,7 +17,10 @@ from ansible_collections.elastigrid.site.plugins.modules import condor_token
 
 # A collector whose clock is AHEAD seconds fast, and who evaluates a constraint by it.
 STATUS = '#!/bin/sh\nnow=$(($(date +%s) + AHEAD)); test $(($(echo "$5" | sed "s/time()/$now/"))) = 1 && echo "My Pool" || true\n'
-PING = '#!/bin/sh\ncat "$_CONDOR_SEC_TOKEN_SYSTEM_DIRECTORY"/* >"$SEEN"; echo "$@" >>"$SEEN"; test -z "$REFUSE" || { echo FAIL; echo "$@" | grep -q debug && echo "$REFUSE" >&2; exit 1; }\n'
+PING = """#!/bin/sh
+cat "$_CONDOR_SEC_TOKEN_SYSTEM_DIRECTORY"/* >"$SEEN"; echo "$@" >>"$SEEN"
+test -z "$REFUSE" || { echo FAIL; echo "$@" | grep -q debug && echo "$REFUSE" >&2; exit 1; }
+"""
 CREATE = '#!/bin/sh\necho "$@" >"$SEEN"; cat "$NEW"\n'
 
 
