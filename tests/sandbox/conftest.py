@@ -25,6 +25,9 @@ CONTROLLER = "ctl.grid.test"
 LOGIN = "login.grid.test"
 CACHE, ORIGIN = "cache.grid.test", "store.away.test"
 STORE = "/srv/xrootd/store"
+CES = ["ce.grid.test", "ce2.grid.test"]
+# Those for which it matters which workers of Slurm there are.
+CLUSTER = "slurm_controller:slurm_submit:slurm_worker:arc_ce"
 WORKERS = ["wn1.grid.test", "wn2.grid.test"]
 # As Slurm and HTCondor call them.
 KNOWN = "store.away.test, wn1, wn1.grid.test, wn2, wn2.grid.test"

@@ -73,6 +73,7 @@ def test_what_demands_a_restart_of_all_workers_is_refused_before_anything_is_wri
     assert (site.main_pids(site.hosts()), site.ssh(CONTROLLER, "cat /etc/slurm/slurm.conf; stat --format %y /etc/slurm/*")) == before
 
 
+@pytest.mark.campaign
 def test_with_leave_it_restarts_all_workers_under_running_jobs(site, job):
     """Each slurmd is restarted once and only once: a second run with the same words changes nothing."""
     allowed = [*ALLOWED, "-e", "slurm_restart_batch=1", *slurm_config(CommunicationParameters=["NoInAddrAny"])]
@@ -96,6 +97,7 @@ def test_with_leave_it_restarts_all_workers_under_running_jobs(site, job):
     assert site.main_pids(WORKERS) == after
 
 
+@pytest.mark.campaign
 def test_another_port_of_slurmd_waits_for_the_last_job_of_a_worker(site, job):
     """An idle worker registers anew at once; a busy one keeps its old port, at which the controller knows it, until its job has ended."""
     # Longer than the playbook takes on a busy machine.

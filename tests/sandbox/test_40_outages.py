@@ -85,6 +85,7 @@ def test_the_drain_of_an_administrator_stays(site, unmounted):
     assert "DRAIN" in site.nodes()[NODE]["state"]
 
 
+@pytest.mark.campaign
 def test_a_changed_feature_waits_for_the_last_job(site, job):
     """A changed feature of a busy node comes into force after its job, and no job is lost."""
     # Longer than the playbook takes on a busy machine.

@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 import yaml
-from conftest import CONTROLLER, ROOT, SITE, WORKERS
+from conftest import CES, CLUSTER, CONTROLLER, LOGIN, ROOT, SITE, WORKERS
 
 pytestmark = pytest.mark.story
 
@@ -43,8 +43,8 @@ def test_the_last_workers_are_removed(site):
 
 def test_a_site_without_workers_is_converged(site, without_workers):
     before = site.main_pids(site.hosts(without_workers))
-    run = site.play(inventories=[without_workers]).succeeded()
-    assert run.hosts == {*site.hosts()} - {*WORKERS}
+    run = site.play("--limit", CLUSTER, inventories=[without_workers]).succeeded()
+    assert run.hosts == {CONTROLLER, LOGIN, *CES}
     assert run.changed == []
     assert site.main_pids(site.hosts(without_workers)) == before
 

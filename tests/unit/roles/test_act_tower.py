@@ -36,7 +36,8 @@ def tower(monkeypatch):
 
 
 def answers(tables=None, lock=1, here="ce.example.org", connections=()):
-    found = {"SHOW TABLES": TABLES if tables is None else tables, "SET SESSION": [], "SELECT GET_LOCK": [(lock,)], "SELECT SUBSTRING_INDEX": [(here,)], "SELECT id, host": connections}
+    tables = TABLES if tables is None else tables
+    found = {"SHOW TABLES": tables, "SET SESSION": [], "SELECT GET_LOCK": [(lock,)], "SELECT SUBSTRING_INDEX": [(here,)], "SELECT id, host": connections}
     return lambda connection, question: next(answer for start, answer in found.items() if question.startswith(start))
 
 

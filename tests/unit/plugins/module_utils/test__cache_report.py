@@ -10,14 +10,17 @@ import pytest
 from ansible_collections.elastigrid.site.plugins.module_utils import _cache_report
 
 GIB = 2**30
-FILE = {"path": '/store/<b>"x"&.root', "size": 4 * GIB, "cached": 2 * GIB, "opened": 3, "hit": GIB, "miss": GIB, "bypass": 0, "served": 2 * GIB, "last": 1795644721}
+FILE = {
+    "path": '/store/<b>"x"&.root', "size": 4 * GIB, "cached": 2 * GIB, "opened": 3, "hit": GIB, "miss": GIB, "bypass": 0, "served": 2 * GIB, "last": 1795644721,
+}  # fmt: skip
 CACHE = {
     "name": "public", "host": "c1.site.org", "directory": "/var/cache/xrootd/public", "size": 100 * GIB, "free": 20 * GIB, "low_watermark": 90 * GIB,
     "high_watermark": 95 * GIB, "used": 70 * GIB, "files": 12, "complete": 10, "cached": 4 * GIB, "opened": 30, "hit": 6 * GIB, "miss": 2 * GIB, "bypass": 0,
     "served": 8 * GIB, "hit_ratio": 0.75, "unreadable": 0, "unreadable_files": [], "top": [FILE],
     "series": [{"start": 1795640400, "hit": 0, "miss": 0, "bypass": 0}, {"start": 1795644000, "hit": 6 * GIB, "miss": 2 * GIB, "bypass": 0}],
 }  # fmt: skip
-EMPTY = {**CACHE, **dict.fromkeys(("used", "files", "complete", "cached", "opened", "hit", "miss", "bypass", "served"), 0), "hit_ratio": None, "top": [], "series": []}
+NOTHING = dict.fromkeys(("used", "files", "complete", "cached", "opened", "hit", "miss", "bypass", "served"), 0)
+EMPTY = {**CACHE, **NOTHING, "hit_ratio": None, "top": [], "series": []}
 
 
 def page(*caches) -> str:
@@ -25,7 +28,8 @@ def page(*caches) -> str:
 
 
 @pytest.mark.parametrize(
-    ("size", "words"), [(0, "0 B"), (999, "999 B"), (1000, "1.0 KiB"), (1536, "1.5 KiB"), (200 * 2**20, "200 MiB"), (1.5 * 2**40, "1.5 TiB"), (5000 * 2**40, "5000 TiB")]
+    ("size", "words"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 KiB"), (1536, "1.5 KiB"), (200 * 2**20, "200 MiB"), (1.5 * 2**40, "1.5 TiB"), (5000 * 2**40, "5000 TiB")],
 )
 def test_amounts(size, words):
     assert _cache_report.amount(size) == words
