@@ -8,7 +8,7 @@ import re
 import shlex
 
 import pytest
-from conftest import CACHE, CONTROLLER, LOGIN, ORIGIN, STORE, WORKERS
+from conftest import CACHE, LOGIN, ORIGIN, STORE, WORKERS
 
 # Of the workers, in their order.
 ADDRESSES = ["10.89.77.21", "10.89.77.22"]
