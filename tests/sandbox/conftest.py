@@ -34,7 +34,7 @@ KNOWN = "store.away.test, wn1, wn1.grid.test, wn2, wn2.grid.test"
 SERVICES = ["munge", "mariadb", "slurmdbd", "slurmctld", "slurmd", "sackd", "arc-arex*", "chrony", "nfs-server", "nfs-ganesha",
             "condor", "xrootd@*", "squid", "sandbox-issuer"]  # fmt: skip
 # What must be as it was when the suite is done.
-FILES = "/etc/hosts /etc/passwd /etc/group /etc/munge /etc/slurm /etc/default/slurmd /etc/default/sackd /etc/systemd/system /usr/local/sbin /etc/arc.conf /etc/condor /etc/xrootd /etc/squid"
+FILES = "/etc/hosts /etc/passwd /etc/group /etc/munge /etc/slurm /etc/default/slurmd /etc/default/sackd /etc/systemd/system /usr/local/sbin /etc/arc.conf /etc/condor/config.d /etc/condor/tokens.d /etc/xrootd /etc/squid"
 
 
 class Run(t.NamedTuple):
