@@ -150,6 +150,8 @@ def write_unit(name, kind, command, after="", needs=""):
 
 
 def make_databases(password):
+    # A MariaDB that is told to end while it starts may never end (11.8.9): the start is waited for first.
+    run("systemctl", "start", "mariadb", "memcached")
     run("systemctl", "restart", "mariadb", "memcached")
     script = "".join(f"CREATE DATABASE {name};" for name in DATABASES)
     script += f"CREATE USER 'os'@'127.0.0.1' IDENTIFIED BY '{password}'; GRANT ALL ON *.* TO 'os'@'127.0.0.1';"
