@@ -7,7 +7,9 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.elastigrid.site.plugins.module_utils._report import STYLE, _e, _text
+from ansible_collections.elastigrid.site.plugins.module_utils import _page
+from ansible_collections.elastigrid.site.plugins.module_utils._page import escape as _e
+from ansible_collections.elastigrid.site.plugins.module_utils._page import text as _text
 
 # Colours of what was served, in the order in which they are stacked.
 KINDS = {"hit": "from the cache", "miss": "from the origin", "bypass": "from the origin, not kept"}
@@ -121,10 +123,9 @@ def _section(cache: dict[str, t.Any]) -> str:
 def render(data: dict[str, t.Any]) -> str:
     """The page. data: site, generated, and caches, each as xrootd_cache_usage_info returns it and with its host, or with name, host and error."""
     title = f"Caches of {data['site']}"
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
-        f'<meta name="color-scheme" content="light dark"><title>{_e(title)}</title><style>{STYLE}{OWN_STYLE}</style></head>'
-        f"<body><main><header><div><h1>{_e(title)}</h1><p>Looked at {_e(data['generated'])}</p></div></header>"
-        + "".join(_section(cache) for cache in data["caches"])
-        + "<footer>Made by elastigrid.site; the same as data: caches.json beside this page.</footer></main></body></html>\n"
+    return _page.document(
+        title,
+        f"<header><div><h1>{_e(title)}</h1><p>Looked at {_e(data['generated'])}</p></div></header>" + "".join(_section(cache) for cache in data["caches"]),
+        "caches.json",
+        OWN_STYLE,
     )

@@ -8,10 +8,13 @@ The page is data in, text out: no file, no clock. Whatever comes from hosts goes
 from __future__ import annotations
 
 import collections
-import html
 import itertools
 import re
 from typing import Any
+
+from ansible_collections.elastigrid.site.plugins.module_utils import _page
+from ansible_collections.elastigrid.site.plugins.module_utils._page import escape as _e
+from ansible_collections.elastigrid.site.plugins.module_utils._page import text as _text
 
 PASSED, FAILED, NOT_RUN = "passed", "failed", "not run"
 
@@ -168,18 +171,10 @@ def version_rows(hosts: list[dict[str, Any]]) -> tuple[list[str], list[dict[str,
 # --- the picture ------------------------------------------------------------------------------------------------------
 
 
-def _e(text: Any) -> str:
-    return html.escape(str(text), quote=True)
-
-
 def _clip(text: str, width: float, size: float) -> str:
     """As much of the text as fits; a letter of the fonts in use is on average 0.56 of its size wide."""
     room = max(int(width / (size * 0.56)), 2)
     return text if len(text) <= room else text[: room - 1] + "…"
-
-
-def _text(x: float, y: float, text: str, cls: str, anchor: str = "start") -> str:
-    return f'<text x="{x:g}" y="{y:g}" class="{cls}" text-anchor="{anchor}">{_e(text)}</text>'
 
 
 def _state_class(state: str) -> str:
@@ -349,58 +344,6 @@ def topology(hosts: list[dict[str, Any]], storage: dict[str, Any] | None, wide: 
 
 # --- the page ---------------------------------------------------------------------------------------------------------
 
-STYLE = """
-:root{--bg:#f6f7f9;--panel:#fff;--ink:#1b2330;--soft:#5b6675;--line:#d9dee6;--box:#eef2f7;--good:#1a7f4b;--bad:#c4302b;--warn:#b26a00;
---busy:#2563b8;--accent:#2563b8;--badbg:#fdf0ef}
-@media(prefers-color-scheme:dark){:root{--bg:#12161c;--panel:#1a2029;--ink:#e6eaf0;--soft:#9aa6b5;--line:#303a47;--box:#222a35;--good:#4cc38a;
---bad:#ff7b72;--warn:#e3a13a;--busy:#6ea8fe;--accent:#6ea8fe;--badbg:#2b1d1e}}
-*{box-sizing:border-box}
-body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
-main{max-width:1160px;margin:0 auto;padding:24px 20px 48px}
-header{display:flex;gap:16px;align-items:center;margin-bottom:20px}
-h1{font-size:24px;line-height:1.25;margin:0}
-h2{font-size:16px;margin:0 0 12px}
-header p{margin:2px 0 0;color:var(--soft)}
-.mark{flex:none;width:52px;height:52px;border-radius:50%;display:grid;place-items:center;color:#fff}
-.mark svg{width:28px;height:28px;fill:none;stroke:var(--panel);stroke-width:3;stroke-linecap:round;stroke-linejoin:round}
-.passed .mark{background:var(--good)}.failed .mark{background:var(--bad)}.unknown .mark{background:var(--soft)}
-section{background:var(--panel);border:1px solid var(--line);border-radius:12px;padding:18px 20px;margin-bottom:18px;overflow-x:auto}
-.failure{background:var(--badbg);border-color:var(--bad);border-left-width:5px}
-.failure h2{color:var(--bad)}.failure h3{margin:12px 0 0;font-size:15px}.failure p{margin:0;color:var(--soft)}
-pre,code{font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,"DejaVu Sans Mono",monospace}
-pre{margin:6px 0 0;padding:10px 12px;background:var(--box);border-radius:8px;white-space:pre-wrap;overflow-wrap:anywhere}
-table{border-collapse:collapse;width:100%}
-th{text-align:left;font-weight:600;font-size:12px;color:var(--soft);padding:0 14px 6px 0;white-space:nowrap}
-td{border-top:1px solid var(--line);padding:8px 14px 8px 0;vertical-align:top}
-td:last-child,th:last-child{padding-right:0}
-.checks td:nth-child(2){white-space:nowrap}
-.soft{color:var(--soft)}.detail{font-size:13px;color:var(--soft);overflow-wrap:anywhere}
-.result{white-space:nowrap;font-weight:600}.result.p{color:var(--good)}.result.f{color:var(--bad)}.result.n{color:var(--soft);font-weight:400}
-.time{width:24%;min-width:150px}
-.time div{display:flex;align-items:center;gap:10px}
-.time svg{flex:1;height:10px;min-width:40px}
-.time span{white-space:nowrap;font-variant-numeric:tabular-nums;min-width:56px;text-align:right}
-.bar-bg{fill:var(--box)}.bar{fill:var(--accent)}.f .bar{fill:var(--bad)}
-.differs{color:var(--warn);font-weight:600}
-.ways{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));gap:16px 24px}
-.ways h3{font-size:14px;margin:0}
-a{color:var(--accent)}
-svg.topology{display:block;width:100%;height:auto;margin:0 auto}
-svg.narrow{display:none}
-svg text{fill:var(--ink);font-family:inherit}
-.h13{font-size:13px;font-weight:600}.h11{font-size:11px}.tier{font-size:13px;font-weight:700}.topology .tier{fill:var(--soft)}
-svg .small{font-size:11px;fill:var(--soft)}
-.box{fill:var(--box);stroke:var(--line)}.card{fill:var(--panel);stroke:var(--line)}
-.line{fill:none;stroke:var(--soft);stroke-width:1.6}.dashed{stroke-dasharray:3 4}
-.person{fill:var(--accent)}.disk-icon{fill:none;stroke:var(--soft);stroke-width:1.6}
-.dot.good{fill:var(--good)}.dot.busy{fill:var(--busy)}.dot.warn{fill:var(--warn)}.dot.bad{fill:var(--bad)}.dot.none{fill:var(--line)}
-footer{color:var(--soft);font-size:13px}
-@media(max-width:720px){main{padding:16px 12px 32px}section{padding:14px}svg.wide{display:none}svg.narrow{display:block}
-.checks thead{display:none}.checks tr{display:block;border-top:1px solid var(--line);padding:8px 0}.checks td{display:block;border:0;padding:1px 0}
-.checks .result,.checks .result+td{display:inline-block;padding-right:12px}.checks .time{width:auto}h1{font-size:20px}}
-@media print{body{background:#fff}section{break-inside:avoid}}
-"""
-
 MARKS = {
     "passed": '<path d="M5 13l5 5L20 7"/>',
     "failed": '<path d="M6 6l12 12M18 6L6 18"/>',
@@ -478,11 +421,11 @@ def render(data: dict[str, Any]) -> str:
         f"as a user on {data['verified_from']}" if data.get("verified_from") else "",
         f"in {duration(data['seconds'])}" if data.get("seconds") else "",
     ]
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
-        f'<meta name="color-scheme" content="light dark"><title>{_e(data["site"])}: {_e(headline(checks))}</title><style>{STYLE}</style></head>'
-        f'<body><main><header class="{state}"><div class="mark"><svg viewBox="0 0 24 24" aria-hidden="true">{MARKS[state]}</svg></div>'
-        f"<div><h1>{_e(data['site'])}: {_e(headline(checks))}</h1>"
+    title = f"{data['site']}: {headline(checks)}"
+    return _page.document(
+        title,
+        f'<header class="{state}"><div class="mark"><svg viewBox="0 0 24 24" aria-hidden="true">{MARKS[state]}</svg></div>'
+        f"<div><h1>{_e(title)}</h1>"
         f"<p>Verified {_e(data['generated'])}{''.join(', ' + _e(part) for part in told if part)}</p></div></header>"
         + _failures(checks)
         + "<section><h2>The site</h2>"
@@ -490,6 +433,6 @@ def render(data: dict[str, Any]) -> str:
         + topology(hosts, data.get("storage"), wide=False)
         + f"</section><section><h2>Checks</h2>{_checks_table(checks)}</section>"
         + _ways(data.get("endpoints") or [], data.get("submit") or [])
-        + f"<section><h2>Versions</h2>{_versions_table(hosts)}</section>"
-        + "<footer>Made by elastigrid.site; the same as data: site.json beside this page.</footer></main></body></html>\n"
+        + f"<section><h2>Versions</h2>{_versions_table(hosts)}</section>",
+        "site.json",
     )

@@ -78,21 +78,12 @@ summary:
   sample: ["public on cache1.example.org: 120 files, 1.2 TiB on disk, 3.4 TiB served, hit ratio 87%"]
 """
 
-import json
-import os
 import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.elastigrid.site.plugins.module_utils import _cache_report
-
-
-def write(module: AnsibleModule, path: str, text: str) -> None:
-    temporary = os.path.join(module.tmpdir, os.path.basename(path))
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(text)
-    module.atomic_move(temporary, path)
+from ansible_collections.elastigrid.site.plugins.module_utils import _cache_report, _page
 
 
 def main() -> None:
@@ -115,12 +106,7 @@ def main() -> None:
         if one["error"]:
             caches.append({"name": "caches", "host": one["name"], "error": one["error"]})
     data = {"site": module.params["site"], "generated": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), "caches": caches}
-    directory = module.params["directory"]
-    page = os.path.join(directory, "caches.html")
-    if not module.check_mode:
-        os.makedirs(directory, exist_ok=True)
-        write(module, page, _cache_report.render(data))
-        write(module, os.path.join(directory, "caches.json"), json.dumps(data, indent=2) + "\n")
+    page = _page.publish(module, "caches", _cache_report.render(data), data)
     module.exit_json(changed=not module.check_mode, page=page, summary=[_cache_report.line(cache) for cache in caches])
 
 

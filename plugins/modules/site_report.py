@@ -209,20 +209,11 @@ page:
   type: str
 """
 
-import json
-import os
 import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.elastigrid.site.plugins.module_utils import _report
-
-
-def write(module: AnsibleModule, path: str, text: str) -> None:
-    temporary = os.path.join(module.tmpdir, os.path.basename(path))
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(text)
-    module.atomic_move(temporary, path)
+from ansible_collections.elastigrid.site.plugins.module_utils import _page, _report
 
 
 def main() -> None:
@@ -261,11 +252,7 @@ def main() -> None:
         "hosts": _report.place_nodes(given["hosts"], given["nodes"]),
         "checks": [_report.read_check(**check) for check in given["checks"]],
     }
-    page = os.path.join(given["directory"], "site.html")
-    if not module.check_mode:
-        os.makedirs(given["directory"], exist_ok=True)
-        write(module, page, _report.render(data))
-        write(module, os.path.join(given["directory"], "site.json"), json.dumps(data, indent=2) + "\n")
+    page = _page.publish(module, "site", _report.render(data), data)
     module.exit_json(
         changed=True,
         checks=data["checks"],

@@ -8,6 +8,7 @@ import html.parser
 import re
 
 import pytest
+from ansible_collections.elastigrid.site.plugins.module_utils import _page
 from ansible_collections.elastigrid.site.plugins.module_utils import _report as report
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
@@ -212,7 +213,7 @@ def test_the_page_is_well_formed_and_loads_nothing():
     page = Page(report.render(site([*SERVERS, *workers(40)], storage={"path": "/s", "server": None}, **ways)))
     assert not {"script", "link", "img", "iframe"} & set(page.tags)
     assert [value for name, value in page.attributes if name in ("src", "href")] == ["https://ce.example.org:443/arex"]
-    assert not re.search(r"url\(|@import", report.STYLE)
+    assert not re.search(r"url\(|@import", _page.STYLE)
 
 
 NASTY = "<script>alert(1)</script>\"'&"
