@@ -241,6 +241,16 @@ def ensure_package_cache(settings: dict, address: str) -> None:
     )  # fmt: skip
 
 
+def remove_left_bridge(gateway: str) -> None:
+    """The bridge outlives a network whose nodes were killed with the host's other processes; podman then refuses the subnet."""
+    known = {network.get("network_interface") for network in json.loads(podman("network", "inspect", *podman("network", "ls", "--quiet").split()))}
+    ports = {link.get("master") for link in json.loads(run("ip", "-json", "link", "show").stdout)}
+    for link in json.loads(run("ip", "-json", "address", "show", "type", "bridge").stdout):
+        name = link.get("ifname", "")
+        if any(address["local"] == gateway for address in link.get("addr_info", [])) and name.startswith("podman") and name not in known | ports:
+            as_root("ip", "link", "delete", name)
+
+
 def ensure_network(settings: dict) -> str:
     """Image, network, shared volume and package cache: all that nodes need. Returns the address of the latter."""
     subnet = ipaddress.ip_network(settings["subnet"])
@@ -248,6 +258,7 @@ def ensure_network(settings: dict) -> str:
     ensure_inotify_instances()
     ensure_image()
     if not exists("network", network_name(settings)):
+        remove_left_bridge(gateway)
         podman("network", "create", "--disable-dns", "--subnet", str(subnet), "--gateway", gateway, network_name(settings))
     if not exists("volume", network_name(settings)):
         podman("volume", "create", network_name(settings))

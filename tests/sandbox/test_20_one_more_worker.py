@@ -107,7 +107,7 @@ def test_a_node_that_is_missing_in_the_inventory_is_named_but_not_removed(site):
         (["-e", "target="], "target is not set: name the workers, -e target=HOST[,HOST]"),
         (["-e", "target=wn9.grid.test"], f"target has wn9.grid.test, must be hosts of the inventory or workers that a batch system knows: {KNOWN}, wn3"),
         (["-e", "target=login.grid.test"], "target has login.grid.test, must be workers (groups slurm_worker, condor_startd)"),
-        (["-e", f"target={NEW}", "--limit", NEW], "the controller ctl.grid.test, store.away.test was left out (--limit?)"),
+        (["-e", f"target={NEW}", "--limit", NEW], "--limit leaves out ctl.grid.test, store.away.test, which must drain the workers"),
     ],
     ids=["none", "empty", "unknown", "no worker", "limit"],
 )
