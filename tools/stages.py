@@ -24,16 +24,16 @@ LOGS = ROOT / "reports" / "stages"
 FIRST = ["bootstrap", "venv"]
 # The stages of a tier, in the order in which its lanes take them: each lane the first that need not wait for another.
 STAGES = {
-    "test": ["sandbox", "lint", "sanity", "test-sandbox", "test-cloud", "units", "test-vm", "build"],
+    "test": ["sandbox", "lint", "sanity", "test-sandbox", "test-cloud", "units", "test-vm", "test-roles", "build"],
     "test-long": ["molecule", "test-sandbox-long", "test-cloud-long", "fuzz", "benchmarks"],
 }
 LANES = {"test": 2, "test-long": 1}
-# A stage that failed holds up only those that need it. test-cloud builds on the node image that sandbox makes.
+# A stage that failed holds up only those that need it. These two build on the node image that sandbox makes.
 NEEDS = {"test-sandbox": "sandbox"}
-AFTER = {**NEEDS, "test-cloud": "sandbox"}
+AFTER = {**NEEDS, "test-cloud": "sandbox", "test-roles": "sandbox"}
 
-# The lines by which a test tool ends: pytest, ansible-playbook, ansible-lint, tools/pythons.py.
-CLOSING = re.compile(r"\d+ (passed|failed|errors?)\b.* in |\bfailed=\d+|^(Passed|Failed): \d+ failure|^pythons: .*: (passed|FAILED) in ")
+# The lines by which a test tool ends: pytest, ansible-playbook, molecule (which draws a line beside all but its own), ansible-lint, tools/pythons.py.
+CLOSING = re.compile(r"^(?!\s*│)(.*?\d+ (passed|failed|errors?)\b.* in |.*\bfailed=\d+|(Passed|Failed): \d+ failure|pythons: .*: (passed|FAILED) in )")
 SIGN_OF_LIFE = 120  # seconds of silence before it is said what still runs
 TAIL = 200  # lines of a failed stage's log that are shown
 

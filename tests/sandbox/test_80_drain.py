@@ -120,5 +120,12 @@ def test_all_workers_are_updated_one_after_the_other_and_no_job_is_lost(site, jo
         assert one.output.count("started on") == 1
 
 
+@pytest.mark.usefixtures("given_back")
+def test_a_worker_gets_what_new_packages_there_are(site, job):
+    site.play("-e", "target=wn1.grid.test", playbook=UPDATE).succeeded()
+    assert "DRAIN" not in site.nodes()["wn1"]["state"]
+    job("true", "--nodelist=wn1").ran_once_on("wn1")
+
+
 def running_on(site) -> set[str]:
     return set(site.ssh(CONTROLLER, "squeue --noheader --states running --format %N").split())

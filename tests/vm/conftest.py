@@ -18,7 +18,9 @@ def on():
     """on("vm1", "id", user="grid01"): what the command says, run by a shell as root or another user; it must end with 0 unless check=False."""
 
     def run(host: str, command: str, user: str = "root", check: bool = True, timeout: int = 120) -> str:
-        words = ["ssh", "-F", str(ROOT / ".sandbox/vm/ssh_config"), f"{host}.grid.test", "sudo", "--login", "--user", user, "sh"]
+        # A guest that reboots answers no more; qemu, which forwards the port, still does.
+        options = ["-o", "ConnectTimeout=20", "-o", "ServerAliveInterval=10"]
+        words = ["ssh", "-F", str(ROOT / ".sandbox/vm/ssh_config"), *options, f"{host}.grid.test", "sudo", "--login", "--user", user, "sh"]
         result = subprocess.run(words, input=command, capture_output=True, text=True, timeout=timeout, check=False)
         if check and result.returncode:
             pytest.fail(f"on {host} as {user}: {command}\nended with {result.returncode}:\n{result.stdout}{result.stderr}")

@@ -113,8 +113,8 @@ def test_main_only_includes_the_known_steps_under_their_names(role):
         (action,) = INCLUDES & task.keys()
         file = task[action] if isinstance(task[action], str) else task[action]["file"]
         step = file.removesuffix(".yml")
-        # What a changed file asks of a daemon is decided where it is written, so that these two are run together.
-        tags = ["configure", "service"] if step in ("configure", "service") else [step]
+        # Nothing is configured that was not validated, and what a changed file asks of a daemon is decided where it is written: these are run together.
+        tags = {"validate": ["validate", "configure", "service"], "install": ["install"]}.get(step, ["configure", "service"])
         assert task[action]["apply"] == {"tags": tags}
         first = load(role / "tasks" / file)[0] if step == "install" else {}
         if first.get("tags") == ["configure", "service"]:
