@@ -87,7 +87,7 @@ def nodes() -> t.Iterator[Nodes]:
         checksum = made.sh(ORIGIN, files)
         made.move(0)
         for server in SERVERS.values():
-            assert made.sh(CLIENT, f"xrdcp --silent root://{server}//store/large - | sha256sum; xrdcp --silent root://{server}//store/part /dev/null") == checksum
+            assert made.sh(CLIENT, f"xrdcp --silent root://{server}//store/large - | sha256sum; xrdcp --silent --force root://{server}//store/part /dev/null") == checksum
         made.sh(CACHE, "".join(f"for file in large part; do xrootd-cache-check {name} /store/$file hit >&2; done\n" for name in SERVERS if name != "origin"))
         yield made
     finally:
