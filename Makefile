@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.cache/venv/bin:$(PATH)
 BUILT := .cache/build/elastigrid-site-$(shell awk '$$1 == "version:" {print $$2}' galaxy.yml).tar.gz
 SANDBOX_PLAYBOOK := ansible-playbook -i inventories/sandbox
 
-.PHONY: help bootstrap venv sandbox sandbox-destroy test test-long lint sanity units build test-sandbox test-sandbox-long test-vm test-roles cloud cloud-destroy test-cloud test-cloud-long molecule fuzz benchmarks clean
+.PHONY: help bootstrap venv sandbox sandbox-destroy test test-long lint sanity units build test-sandbox test-sandbox-long test-vm test-vm-long test-roles cloud cloud-destroy test-cloud test-cloud-long molecule fuzz benchmarks clean
 
 help: ## say what the targets do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' Makefile
@@ -62,7 +62,14 @@ test-vm: venv ## run the virtual machine scenario: kernel NFS, cgroup limits
 	@trap 'tools/vm.py down' EXIT; \
 	tools/vm.py up; \
 	ansible-playbook -i inventories/vm/hosts.yml tests/vm/converge.yml; \
-	pytest tests/vm --junitxml=reports/vm.xml
+	pytest tests/vm -m "not campaign" --junitxml=reports/vm.xml
+
+test-vm-long: venv ## run a pool of HTCondor in a virtual machine: cgroup limits
+	@tools/bootstrap vm
+	@trap 'tools/vm.py down' EXIT; \
+	tools/vm.py up -i inventories/vm/condor.yml; \
+	ansible-playbook -i inventories/vm/condor.yml tests/vm/condor.yml; \
+	pytest tests/vm -m campaign --junitxml=reports/vm-long.xml
 
 test-roles: venv ## run the scenarios of the roles that the sandbox site does not have, with stand-ins for their software
 	@tools/bootstrap sandbox

@@ -25,7 +25,7 @@ FIRST = ["bootstrap", "venv"]
 # The stages of a tier, in the order in which its lanes take them: each lane the first that need not wait for another.
 STAGES = {
     "test": ["sandbox", "lint", "sanity", "test-sandbox", "test-cloud", "units", "test-vm", "test-roles", "build"],
-    "test-long": ["molecule", "test-sandbox-long", "test-cloud-long", "fuzz", "benchmarks"],
+    "test-long": ["molecule", "test-sandbox-long", "test-cloud-long", "test-vm-long", "fuzz", "benchmarks"],
 }
 LANES = {"test": 2, "test-long": 1}
 # A stage that failed holds up only those that need it. These two build on the node image that sandbox makes.

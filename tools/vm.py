@@ -40,11 +40,11 @@ PACKAGES = (
     "python3 python3-apt openssh-server sudo iproute2 procps ca-certificates "
     # What the roles of the scenario install: here already, so that the play is short and needs no mirror.
     "chrony munge slurmctld slurmdbd slurmd sackd slurm-client slurm-wlm-mysql-plugin mariadb-server python3-pymysql "
-    "nfs-kernel-server nfs-common e2fsprogs"
+    "condor nftables nfs-kernel-server nfs-common e2fsprogs"
 ).split()
 # A package enables its daemon; starting it is for the role to do.
 DISABLED_UNITS = (
-    "chrony munge sackd slurmd slurmctld slurmdbd mariadb nfs-server nfs-blkmap rpcbind.service rpcbind.socket "
+    "chrony condor munge sackd slurmd slurmctld slurmdbd mariadb nfs-server nfs-blkmap rpcbind.service rpcbind.socket "
     "apt-daily.timer apt-daily-upgrade.timer"
 ).split()
 IMAGE_SIZE = "6G"  # sparse
