@@ -14,6 +14,7 @@ SOURCE = importlib.util.spec_from_file_location("role_docs", ROOT / "tools" / "r
 role_docs = importlib.util.module_from_spec(SOURCE)
 SOURCE.loader.exec_module(role_docs)
 ROLES = sorted(path for path in role_docs.ROLES.iterdir() if path.is_dir())
+PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("roles/*/README.md")])
 
 each_role = pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 
@@ -38,6 +39,12 @@ def test_a_readme_has_an_example_with_variables_of_the_role(role):
     options = {name for spec in role_docs.specs_of(role).values() for name in spec.get("options") or {}}
     used = set(re.findall(rf"^\s+({role.name}_\w+):", example[1], re.MULTILINE))
     assert used <= options | {f"{role.name}_{part}" for part in ("controller", "worker", "submit", "server", "client")}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_each_block_of_yaml_can_be_read(page):
+    for block in re.findall(r"^```ya?ml\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
+        assert isinstance(yaml.safe_load(block), (dict, list)), block
 
 
 @pytest.mark.parametrize(
